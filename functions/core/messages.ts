@@ -1,0 +1,167 @@
+/**
+ * Messages are what passes between the states of the machines: ids, counts and cursors, well below 10 KB. Lists
+ * go by reference through the work place. Every handler parses its input with these; unknown fields are ignored, because a state
+ * carries what later states need.
+ */
+import { z } from 'zod';
+import { snapshotKindSchema, type VERIFICATION_OUTCOMES, verifyLevelSchema } from './catalogue-records.ts';
+import type { RecoveryPointId, RunId, SnapshotId, SourceId } from './ids.ts';
+
+const runId = z.string().regex(/^[0-9a-f]{32}$/, 'is no run id') as unknown as z.ZodType<RunId>;
+const sourceId = z.string().regex(/^[0-9a-f]{16}$/, 'is no source id') as unknown as z.ZodType<SourceId>;
+const snapshotId = z
+  .string()
+  .regex(/^\d{8}T\d{9}Z-[0-9a-f]{12}$/, 'is no snapshot id') as unknown as z.ZodType<SnapshotId>;
+const recoveryPointId = z
+  .string()
+  .regex(
+    /^\d{8}T\d{9}Z-[0-9a-f]{12}@[a-z0-9-]{1,40}$/,
+    'is no recovery point id',
+  ) as unknown as z.ZodType<RecoveryPointId>;
+
+/** What a worker returns: done, or a cursor with which to call it again. The machine hands it back as `progress`. */
+const progress = z.object({ done: z.boolean(), cursor: z.string().max(4000).optional() });
+
+export const startRunInput = z.object({
+  plan: z.string().min(1),
+  kind: snapshotKindSchema,
+  /** ISO-8601 with any offset; equal instants give one run. */
+  scheduledAt: z.iso.datetime({ offset: true }),
+});
+export type StartRunInput = z.output<typeof startRunInput>;
+
+/** One source's part of a run; every later state of the source carries it. */
+export const sourceWork = z.object({ plan: z.string().min(1), runId, sourceId, snapshotId });
+export type SourceWork = z.output<typeof sourceWork>;
+
+export interface StartRunOutput {
+  readonly runId: RunId;
+  readonly plan: string;
+  /** `started` also for a run that goes on after a crash; `done` when it had ended before. */
+  readonly status: 'started' | 'done' | 'skipped';
+  /** The sources that are left to do. */
+  readonly sources: readonly SourceWork[];
+}
+
+export const takeInventoryInput = sourceWork.extend({
+  /** Set by the machine when the base turned out to be damaged: take a full, and say so. */
+  fullBecause: z.string().optional(),
+});
+export type TakeInventoryInput = z.output<typeof takeInventoryInput>;
+
+export interface TakeInventoryOutput {
+  readonly kind: z.output<typeof snapshotKindSchema>;
+  /** Name, in the work place, of a JSON array of `TakeSnapshotInput`s. */
+  readonly shardsKey: string;
+  readonly shards: number;
+  /** The replica vaults, for the machine's Map. */
+  readonly replicas: readonly { readonly to: string }[];
+  /** The machine starts `verify` when true. */
+  readonly verify: boolean;
+  readonly recoveryPointId: RecoveryPointId;
+}
+
+/** A shard: `after < key <= upTo`, keys in base64url; plus what the last call returned. */
+export const takeSnapshotInput = sourceWork.extend({
+  shard: z.number().int().nonnegative(),
+  after: z.string().max(2000).optional(),
+  upTo: z.string().max(2000).optional(),
+  progress: progress.optional(),
+});
+export type TakeSnapshotInput = z.output<typeof takeSnapshotInput>;
+export type WorkerOutput = z.output<typeof progress>;
+
+export const commitSnapshotInput = sourceWork;
+export type CommitSnapshotInput = SourceWork;
+
+export interface CommitSnapshotOutput {
+  /** `rebase`: the base is damaged; the machine takes the inventory again, with `fullBecause`. */
+  readonly status: 'committed' | 'rebase';
+  readonly recoveryPointId: RecoveryPointId;
+  readonly fullBecause?: string;
+}
+
+/** Brings vault `to` level with the plan's own vault: one snapshot with its chain, or everything of the plan. */
+export const replicateInput = z.object({
+  plan: z.string().min(1),
+  to: z.string().min(1),
+  /** The vault to copy from; the plan's own unless given. */
+  from: z.string().min(1).optional(),
+  sourceId: sourceId.optional(),
+  snapshotId: snapshotId.optional(),
+  progress: progress.optional(),
+});
+export type ReplicateInput = z.output<typeof replicateInput>;
+
+export const verifyInput = z.object({
+  recoveryPointId,
+  level: verifyLevelSchema.optional(),
+  progress: progress.optional(),
+});
+export type VerifyInput = z.output<typeof verifyInput>;
+
+export interface VerifyOutput extends WorkerOutput {
+  readonly recoveryPointId: RecoveryPointId;
+  /** Set when done. */
+  readonly outcome?: (typeof VERIFICATION_OUTCOMES)[number];
+  readonly reason?: string;
+}
+
+export const restoreInput = z
+  .object({
+    recoveryPointId: recoveryPointId.optional(),
+    /** Instead of a recovery point: the source, and the time at or before which the latest state is wanted (now unless given). */
+    source: z.string().optional(),
+    at: z.iso.datetime({ offset: true }).optional(),
+    to: z.string().min(1),
+    /** Restore from this vault; otherwise from the first that has the snapshot available. */
+    vault: z.string().optional(),
+    include: z.array(z.string()).optional(),
+    exclude: z.array(z.string()).optional(),
+    onConflict: z.enum(['fail', 'skip', 'overwrite']).default('fail'),
+    exact: z.boolean().default(false),
+    dryRun: z.boolean().default(false),
+    /** Also set what the source was besides its entries. */
+    settings: z.boolean().default(false),
+    progress: progress.optional(),
+  })
+  .refine(
+    (input) => (input.recoveryPointId === undefined) !== (input.source === undefined),
+    'name either recoveryPointId or source',
+  );
+export type RestoreInput = z.output<typeof restoreInput>;
+
+/** The machine-readable report; the failed and skipped entries stand in full in the work place under `reportKey`. */
+export interface RestoreOutput extends WorkerOutput {
+  readonly restoreId: string;
+  readonly recoveryPointId: RecoveryPointId;
+  readonly to: string;
+  readonly status: 'running' | 'succeeded' | 'partial' | 'failed' | 'dry-run';
+  readonly restored: number;
+  readonly skipped: number;
+  readonly removed: number;
+  readonly failed: number;
+  readonly bytes: number;
+  readonly measuredRtoSeconds: number;
+  /** The first 20 of what failed or could not be set, each a sentence. */
+  readonly problems: readonly string[];
+  readonly reportKey: string;
+}
+
+export const recordFailureInput = sourceWork.extend({
+  /** As Step Functions catches it: `Error` is the error's name, `Cause` a text or the Lambda's JSON. */
+  error: z.object({ Error: z.string().default('Error'), Cause: z.string().default('') }),
+});
+export type RecordFailureInput = z.output<typeof recordFailureInput>;
+
+export const finishRunInput = z.object({ runId });
+export type FinishRunInput = z.output<typeof finishRunInput>;
+
+export interface FinishRunOutput {
+  readonly runId: RunId;
+  readonly plan: string;
+  readonly status: 'succeeded' | 'partial' | 'failed' | 'skipped';
+  readonly recoveryPoints: readonly RecoveryPointId[];
+  readonly failed: number;
+  readonly skipped: number;
+}

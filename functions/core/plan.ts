@@ -1,0 +1,157 @@
+/**
+ * A plan says which sources, when, into which vaults, kept how long, with which objectives. These schemas define what
+ * holdfast.yml may hold; `runtime/plan-file.ts` reads the file and names the line of what is wrong.
+ */
+import { z } from 'zod';
+import { verifyLevelSchema } from './catalogue-records.ts';
+import { InvalidInputError } from './errors.ts';
+import { formatUri, parseUri } from './uri.ts';
+
+const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
+
+/** `90m`, `4h`, `30d` → seconds. */
+export const durationSchema = z
+  .string()
+  .regex(/^\d{1,6}[smhd]$/, 'is not a duration; write a number and s, m, h or d, such as 90m')
+  .transform((text) => Number(text.slice(0, -1)) * (SECONDS[text.slice(-1)] ?? 0));
+
+/** `50%` → 0.5 */
+export const shareSchema = z
+  .string()
+  .regex(/^(100|\d{1,2}(\.\d+)?)%$/, 'is not a share; write a percentage such as 5%')
+  .transform((text) => Number(text.slice(0, -1)) / 100);
+
+const name = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/, 'is not a name; use 1 to 40 of a-z, 0-9 and -');
+
+const placeUri = z.string().transform((text, context) => {
+  try {
+    return formatUri(parseUri(text));
+  } catch (error) {
+    if (!(error instanceof InvalidInputError)) throw error;
+    context.addIssue({ code: 'custom', message: error.message });
+    return z.NEVER;
+  }
+});
+
+export const vaultSchema = z.strictObject({
+  url: placeUri,
+  region: z.string().min(1).optional(),
+  lock: z
+    .strictObject({ mode: z.enum(['governance', 'compliance']), days: z.number().int().min(1).max(36_500) })
+    .optional(),
+});
+
+export const sourceSchema = z
+  .union([placeUri, z.strictObject({ uri: placeUri, expectEmpty: z.boolean().optional() })])
+  .transform((source) => (typeof source === 'string' ? { uri: source } : source));
+
+// EventBridge Scheduler user guide, "Schedule types": cron(6 fields) or rate(value unit).
+const scheduleExpression = z
+  .string()
+  .regex(
+    /^(cron\(\S+( \S+){5}\)|rate\([1-9]\d* (minute|minutes|hour|hours|day|days)\))$/,
+    'is no schedule; write rate(1 hour) or cron(0 2 ? * SUN *)',
+  );
+
+export const planSchema = z.strictObject({
+  sources: z.array(sourceSchema).min(1),
+  vault: name,
+  replicateTo: z.array(name).default([]),
+  schedule: z
+    .strictObject({
+      full: scheduleExpression.optional(),
+      differential: scheduleExpression.optional(),
+      incremental: scheduleExpression.optional(),
+      timezone: z.string().min(1).default('UTC'),
+    })
+    .optional(),
+  /** `independent`: a full writes every byte again instead of reusing chunks that are there. */
+  full: z.enum(['reuse', 'independent']).default('reuse'),
+  retention: z
+    .strictObject({
+      keepLast: z.number().int().nonnegative().optional(),
+      keepHourly: z.number().int().nonnegative().optional(),
+      keepDaily: z.number().int().nonnegative().optional(),
+      keepWeekly: z.number().int().nonnegative().optional(),
+      keepMonthly: z.number().int().nonnegative().optional(),
+      keepYearly: z.number().int().nonnegative().optional(),
+    })
+    .optional(),
+  objectives: z.strictObject({ rpo: durationSchema.optional(), rto: durationSchema.optional() }).default({}),
+  verify: z
+    .strictObject({
+      after: z.enum(['every', 'never']).default('every'),
+      level: verifyLevelSchema.default('restore'),
+      sample: shareSchema.default(1),
+      coverWithin: durationSchema.optional(),
+      drill: z.enum(['daily', 'weekly', 'monthly']).optional(),
+      maxAge: durationSchema.optional(),
+      /** Where restores for verification go; without it the work place serves. */
+      sandbox: placeUri.optional(),
+    })
+    .prefault({}),
+  guard: z.strictObject({ maxRemoved: shareSchema.default(0.5) }).prefault({}),
+  notify: z.array(z.email()).default([]),
+});
+
+export const configSchema = z
+  .strictObject({
+    /** `embedded`, or `dynamodb://table`. */
+    catalogue: z
+      .string()
+      .regex(
+        /^(embedded|dynamodb:\/\/[A-Za-z0-9_.-]{3,255})$/,
+        'is no catalogue; write embedded or dynamodb://table-name',
+      )
+      .default('embedded'),
+    /** The key file that opens the vaults where no passphrase is given; relative to holdfast.yml. */
+    keyFile: z.string().min(1).optional(),
+    vaults: z.record(name, vaultSchema).refine((vaults) => Object.keys(vaults).length > 0, 'needs at least one vault'),
+    plans: z.record(name, planSchema).refine((plans) => Object.keys(plans).length > 0, 'needs at least one plan'),
+  })
+  .superRefine((config, context) => {
+    for (const [planName, plan] of Object.entries(config.plans)) {
+      const path = ['plans', planName];
+      const unknown = (vault: string) =>
+        `names vault "${vault}", which is not under vaults (${Object.keys(config.vaults).join(', ')})`;
+      if (!(plan.vault in config.vaults))
+        context.addIssue({ code: 'custom', path: [...path, 'vault'], message: unknown(plan.vault) });
+      for (const [index, replica] of plan.replicateTo.entries()) {
+        const at = [...path, 'replicateTo', index];
+        if (!(replica in config.vaults)) context.addIssue({ code: 'custom', path: at, message: unknown(replica) });
+        if (replica === plan.vault)
+          context.addIssue({ code: 'custom', path: at, message: `is the plan's own vault "${replica}"` });
+      }
+      const uris = plan.sources.map((source) => source.uri);
+      for (const [index, uri] of uris.entries()) {
+        if (uris.indexOf(uri) !== index)
+          context.addIssue({
+            code: 'custom',
+            path: [...path, 'sources', index],
+            message: `names ${uri} a second time`,
+          });
+      }
+    }
+  });
+
+export type HoldfastConfig = z.output<typeof configSchema>;
+export type Plan = z.output<typeof planSchema>;
+export type VaultConfig = z.output<typeof vaultSchema>;
+
+/** @throws InvalidInputError naming the plans that there are. */
+export function getPlan(config: HoldfastConfig, plan: string): Plan {
+  const found = config.plans[plan];
+  if (found === undefined)
+    throw new InvalidInputError(`there is no plan "${plan}"; holdfast.yml has ${Object.keys(config.plans).join(', ')}`);
+  return found;
+}
+
+/** @throws InvalidInputError naming the vaults that there are. */
+export function getVaultConfig(config: HoldfastConfig, vault: string): VaultConfig {
+  const found = config.vaults[vault];
+  if (found === undefined)
+    throw new InvalidInputError(
+      `there is no vault "${vault}"; holdfast.yml has ${Object.keys(config.vaults).join(', ')}`,
+    );
+  return found;
+}

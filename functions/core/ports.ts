@@ -1,0 +1,247 @@
+/**
+ * Ports are what the operations need of the world, named by role. An adapter that implements one keeps the guarantees that are
+ * written on it; `test/contracts/` proves them for the fakes and for every real adapter alike.
+ *
+ * Rules for all: an adapter raises the errors of `errors.ts` for what it knows and lets an unknown error pass untouched; a failed
+ * read is never an empty read; short throttles and dropped connections are retried inside the adapter, and what
+ * is still failing then is a `TransientError`.
+ */
+import type {
+  Lease,
+  RecoveryPoint,
+  RestoreRecord,
+  Run,
+  SourceRun,
+  SourceState,
+  Verification,
+} from './catalogue-records.ts';
+import type { Attributes, EntryKey, KeyRange, ListedEntry, PresentEntry } from './entry.ts';
+import type { HoldfastEvent, MetricName } from './events.ts';
+import type { RecoveryPointId, RunId, SourceId } from './ids.ts';
+import type { HoldfastConfig } from './plan.ts';
+import type { VaultKeys } from './vault-keys.ts';
+
+export interface BlobInfo {
+  readonly name: string;
+  readonly sizeBytes: number;
+  /** By the store's own clock, ISO-8601 UTC. */
+  readonly modifiedAt: string;
+}
+
+/**
+ * A flat map from names to blobs. Names are tame: `[A-Za-z0-9._-]` segments joined by `/`, at most 200 characters.
+ * Read-after-write and list-after-write hold. A write that is cut short leaves nothing under the name.
+ */
+export interface BlobStore {
+  /** The place, for messages: `s3://bucket/prefix` or `file:///dir`. */
+  readonly url: string;
+  /** Writes a blob that must not be there yet; of two racing writers exactly one gets `written`. `exists` changes nothing. */
+  putNew(name: string, bytes: Uint8Array): Promise<'written' | 'exists'>;
+  /** Writes or replaces, atomically: a reader sees the old bytes or the new, never a part. */
+  put(name: string, bytes: Uint8Array): Promise<void>;
+  /**
+   * The whole blob, or exactly `length` bytes from `offset`.
+   * @throws NotFoundError when the store says that it is absent; IntegrityError when it is shorter than was asked for.
+   */
+  get(name: string, range?: { readonly offset: number; readonly length: number }): Promise<Buffer>;
+  /** What is there under the name; undefined only when the store says that it is absent (a refusal throws). */
+  find(name: string): Promise<BlobInfo | undefined>;
+  /** Every blob whose name starts with `prefix`, once, in byte order of names; pages to the end or throws IntegrityError. */
+  list(prefix: string): AsyncIterable<BlobInfo>;
+  /** Deletes; a name that is absent is success. @throws LockedError when the store refuses by a lock or hold. */
+  delete(name: string): Promise<void>;
+}
+
+/** A vault that is open: its store and the keys that the keyring gave to this process. */
+export interface Vault {
+  readonly name: string;
+  readonly store: BlobStore;
+  readonly keys: VaultKeys;
+}
+
+/** Something in a listing that cannot be backed up, or a directory that cannot be listed. */
+export interface UnlistedEntry {
+  readonly key: EntryKey;
+  readonly unprotected: string;
+  /** True when nothing below the key could be listed: what the base holds there is not "removed". */
+  readonly subtree?: true;
+}
+
+export type OpenedEntry =
+  | {
+      readonly state: 'open';
+      /** As read, which may be newer than as listed. */
+      readonly fingerprint: string;
+      readonly sizeBytes: number;
+      readonly attributes: Attributes;
+      /**
+       * The content, once. Throws ConflictError when the entry changed while it was read (the caller opens it again), and then never
+       * ends normally: what ends normally is one version, whole.
+       */
+      readonly content: AsyncIterable<Uint8Array>;
+    }
+  /** Deleted since it was listed. */
+  | { readonly state: 'gone' }
+  /** It is there but cannot be read, for a reason that another attempt will not mend. */
+  | { readonly state: 'unprotected'; readonly reason: string };
+
+/** Reads one source (or a restore's target, which is read back the same way). */
+export interface SourceReader {
+  readonly uri: string;
+  /** Every entry of the range, once, in byte order of keys; pages to the end or throws. @throws NotFoundError when the source itself is absent. */
+  list(range: KeyRange): AsyncIterable<ListedEntry | UnlistedEntry>;
+  /** Opens one entry for reading, pinned to one version. Whoever does not drain `content` must call its iterator's `return`. */
+  open(listed: ListedEntry): Promise<OpenedEntry>;
+  /** What the source is besides its entries. `notCaptured` names each setting that could not be read, with the reason. */
+  settings(): Promise<{ readonly settings: Attributes; readonly notCaptured: readonly string[] }>;
+  /** The first difference between attributes as stored and as read back, in words; undefined when they are equal as far as the place can hold them. */
+  attributesDiffer(stored: Attributes, found: Attributes): string | undefined;
+}
+
+/** Writes entries back into a place. */
+export interface SourceWriter {
+  readonly uri: string;
+  /**
+   * Makes the key hold exactly this content and these attributes, replacing what is there, atomically: `content` throws
+   * (IntegrityError) before its end when it is not what `entry.sha256` says, and then the target is as before.
+   * Returns the names of the attributes that this place cannot hold.
+   * @throws InvalidInputError when the place cannot hold such a key or entry (named in the report, nothing written).
+   */
+  write(entry: PresentEntry, content: AsyncIterable<Uint8Array>): Promise<readonly string[]>;
+  /** Removes the key; absent is success. */
+  remove(key: EntryKey): Promise<void>;
+  /** Called once after all writes, with every restored entry that needs a last touch (directories' modes and times), in key order. */
+  finish(directories: AsyncIterable<PresentEntry>): Promise<void>;
+  /** Sets what `SourceReader.settings` captured; returns a line for each setting that could not be set, with the reason. */
+  applySettings(settings: Attributes): Promise<readonly string[]>;
+}
+
+/** A place that a restore can fill and read back. */
+export type Target = SourceReader & SourceWriter;
+
+/** Lists by reference between states: small blobs that may be replaced and vanish after a week; never a vault. */
+export type WorkPlace = Pick<BlobStore, 'url' | 'put' | 'get' | 'list' | 'delete'>;
+
+/**
+ * Who may work on a source. Staleness is judged by the store's clock: a lease is free when it is absent, released, or expired by
+ * that clock. `token` rises with each new holder and never falls, also across release.
+ */
+export interface Leases {
+  /** Takes or, for the same holder, extends. @throws ConflictError naming the holder when another run holds it. */
+  acquire(sourceId: SourceId, holder: RunId, ttlSeconds: number): Promise<Lease>;
+  /** Extends a lease that is still ours. @throws ConflictError when it was lost. */
+  renew(lease: Lease, ttlSeconds: number): Promise<Lease>;
+  /** Gives it up; a lease that is no longer ours is left alone. */
+  release(lease: Lease): Promise<void>;
+  find(sourceId: SourceId): Promise<Lease | undefined>;
+}
+
+/** Runs and what became of each source in them. */
+export interface Runs {
+  /** Records a run unless its id is known; returns what is recorded. */
+  start(run: Run): Promise<{ readonly run: Run; readonly created: boolean }>;
+  get(runId: RunId): Promise<Run>;
+  /** Replaces the record of a run that is known. */
+  update(run: Run): Promise<void>;
+  /** Newest first. */
+  listByPlan(plan: string): AsyncIterable<Run>;
+  /** Writes the state of one source in a run, replacing. */
+  putSource(source: SourceRun): Promise<void>;
+  listSources(runId: RunId): Promise<readonly SourceRun[]>;
+}
+
+/** Recovery points. Times order by `snapshotId`. */
+export interface RecoveryPoints {
+  /** Creates or replaces. */
+  put(point: RecoveryPoint): Promise<void>;
+  find(id: RecoveryPointId): Promise<RecoveryPoint | undefined>;
+  /** By time, newest first unless `oldestFirst`; all vaults. */
+  listBySource(sourceId: SourceId, options?: { readonly oldestFirst?: true }): AsyncIterable<RecoveryPoint>;
+  listByRun(runId: RunId): AsyncIterable<RecoveryPoint>;
+  /**
+   * Advances the one-line state of a source; refused when a later fencing token was seen there, so that a worker that lost its lease
+   * cannot write over its successor. @throws ConflictError
+   */
+  putState(state: SourceState): Promise<void>;
+  listStates(): AsyncIterable<SourceState>;
+}
+
+/** What was proven and what was restored. Append-only. */
+export interface Proofs {
+  recordVerification(verification: Verification): Promise<void>;
+  /** Newest first. */
+  listVerifications(id: RecoveryPointId): AsyncIterable<Verification>;
+  /** Creates or replaces. */
+  recordRestore(restore: RestoreRecord): Promise<void>;
+  /** Newest first. */
+  listRestores(): AsyncIterable<RestoreRecord>;
+}
+
+/** Where a chunk rests, under a key that tells nothing of the chunk (`vault-keys.ts`, `contentIndexKey`). */
+export interface IndexedChunk {
+  readonly indexKey: string;
+  readonly packId: string;
+  readonly offset: number;
+  readonly sealedBytes: number;
+  readonly plainBytes: number;
+}
+
+/** A hint, never the truth: a chunk that it does not know is written again; what it knows is looked at before it is relied on. */
+export interface ContentIndex {
+  /** The known ones of these keys; any number of keys, batched inside. */
+  find(vault: string, indexKeys: readonly string[]): Promise<readonly IndexedChunk[]>;
+  /** Adds or replaces; any number, batched inside. */
+  add(vault: string, chunks: readonly IndexedChunk[]): Promise<void>;
+  /** Forgets every chunk of a pack that turned out to be lost. */
+  forget(vault: string, indexKeys: readonly string[]): Promise<void>;
+}
+
+/** Puts events on the bus; at least once. */
+export interface EventPublisher {
+  publish(events: readonly HoldfastEvent[]): Promise<void>;
+}
+
+export type MetricUnit = 'Seconds' | 'Count' | 'Bytes';
+
+/** Namespace `Holdfast`; dimensions plan, source (the URI) and vault, as far as they are given. */
+export interface Metrics {
+  put(
+    dimensions: { readonly plan: string; readonly source?: string; readonly vault?: string },
+    values: readonly { readonly name: MetricName; readonly unit: MetricUnit; readonly value: number }[],
+  ): void;
+}
+
+export interface Clock {
+  now(): Date;
+}
+
+/** What a worker has left before it must return a cursor. */
+export interface Deadline {
+  remainingMillis(): number;
+}
+
+/** All ports; an operation asks for those that it uses with `Pick`. */
+export interface Ports {
+  readonly clock: Clock;
+  readonly randomBytes: (count: number) => Buffer;
+  readonly config: HoldfastConfig;
+  /** Opens a vault of the configuration by name, once per process. @throws InvalidInputError, NotFoundError (no descriptor), IntegrityError (wrong key). */
+  readonly openVault: (name: string) => Promise<Vault>;
+  readonly openSource: (uri: string) => SourceReader;
+  readonly openTarget: (uri: string) => Target;
+  readonly work: WorkPlace;
+  readonly leases: Leases;
+  readonly runs: Runs;
+  readonly recoveryPoints: RecoveryPoints;
+  readonly proofs: Proofs;
+  readonly contentIndex: ContentIndex;
+  readonly events: EventPublisher;
+  readonly metrics: Metrics;
+  /** Told as work proceeds, for a person's progress bar; deployed it does nothing. */
+  readonly progress: (tick: {
+    readonly step: string;
+    readonly source: string;
+    readonly entries: number;
+    readonly bytes: number;
+  }) => void;
+}
