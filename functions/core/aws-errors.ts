@@ -1,0 +1,188 @@
+/**
+ * The one table that turns what AWS answers (S3, DynamoDB, and the services beside them) into errors classed by what the caller does.
+ * Vendor errors are read by their shape, so that nothing here needs an SDK.
+ */
+import {
+  AccessDeniedError,
+  BackupError,
+  type ErrorDetails,
+  IntegrityError,
+  InvalidInputError,
+  NotFoundError,
+  TransientError,
+} from './errors.ts';
+
+type Row = readonly [error: new (message: string, details: ErrorDetails) => BackupError, meaning: string];
+
+const THROTTLED: Row = [TransientError, 'the service asks for fewer requests; try again later'];
+const UNAVAILABLE: Row = [TransientError, 'the service is failing for now; try again later'];
+const SLOW: Row = [TransientError, 'the service did not answer in time; try again later'];
+const DROPPED: Row = [TransientError, 'the connection broke; try again later'];
+const DENIED: Row = [AccessDeniedError, 'access is denied; grant the action to these credentials'];
+const BAD_KEY: Row = [AccessDeniedError, 'the credentials are not accepted; check the access key and its secret'];
+const EXPIRED: Row = [AccessDeniedError, 'the credentials have expired; renew them'];
+const NO_CREDENTIALS: Row = [AccessDeniedError, 'there are no usable AWS credentials; sign in, or set AWS_PROFILE'];
+const OTHER_REGION: Row = [InvalidInputError, 'it is in another region; set the region that it is in'];
+
+/** By the error's name (S3's `Code`, DynamoDB's `__type`): S3 API reference "Error responses", DynamoDB guide "Error handling". */
+const BY_NAME: ReadonlyMap<string, Row> = new Map<string, Row>([
+  ['SlowDown', THROTTLED],
+  ['Throttling', THROTTLED],
+  ['ThrottlingException', THROTTLED],
+  ['ThrottledException', THROTTLED],
+  ['RequestThrottled', THROTTLED],
+  ['RequestThrottledException', THROTTLED],
+  ['TooManyRequestsException', THROTTLED],
+  ['ProvisionedThroughputExceededException', THROTTLED],
+  ['RequestLimitExceeded', THROTTLED],
+  ['BandwidthLimitExceeded', THROTTLED],
+  ['LimitExceededException', THROTTLED],
+  ['InternalError', UNAVAILABLE],
+  ['InternalServerError', UNAVAILABLE],
+  ['InternalFailure', UNAVAILABLE],
+  ['ServiceUnavailable', UNAVAILABLE],
+  ['ServiceUnavailableException', UNAVAILABLE],
+  ['OperationAborted', UNAVAILABLE],
+  ['RequestTimeout', SLOW],
+  ['RequestTimeoutException', SLOW],
+  ['TimeoutError', SLOW],
+  ['IncompleteBody', DROPPED],
+  ['BadDigest', [TransientError, 'the bytes arrived damaged; try again']],
+  ['AccessDenied', DENIED],
+  ['AccessDeniedException', DENIED],
+  ['AllAccessDisabled', DENIED],
+  ['AccountProblem', DENIED],
+  ['UnauthorizedAccess', DENIED],
+  ['Forbidden', DENIED],
+  ['InvalidAccessKeyId', BAD_KEY],
+  ['SignatureDoesNotMatch', BAD_KEY],
+  ['InvalidSignatureException', BAD_KEY],
+  ['UnrecognizedClientException', BAD_KEY],
+  ['InvalidClientTokenId', BAD_KEY],
+  ['InvalidToken', BAD_KEY],
+  ['MissingAuthenticationTokenException', BAD_KEY],
+  ['MissingAuthenticationToken', BAD_KEY],
+  ['AuthFailure', BAD_KEY],
+  ['ExpiredToken', EXPIRED],
+  ['ExpiredTokenException', EXPIRED],
+  ['TokenRefreshRequired', EXPIRED],
+  ['RequestExpired', EXPIRED],
+  ['RequestTimeTooSkewed', [AccessDeniedError, 'the clock of this machine is off; set it']],
+  ['InvalidObjectState', [AccessDeniedError, 'it is in an archive class; bring it back from there first']],
+  ['CredentialsProviderError', NO_CREDENTIALS],
+  ['TokenProviderError', NO_CREDENTIALS],
+  ['PermanentRedirect', OTHER_REGION],
+  ['AuthorizationHeaderMalformed', OTHER_REGION],
+  ['NoSuchBucket', [NotFoundError, 'there is no such bucket; check its name, or create it']],
+  ['NoSuchKey', [NotFoundError, 'it is not there']],
+  ['NoSuchVersion', [NotFoundError, 'this version is not there']],
+  ['NotFound', [NotFoundError, 'it is not there']],
+  ['ResourceNotFoundException', [NotFoundError, 'there is no such resource; check its name and the region']],
+  ['TableNotFoundException', [NotFoundError, 'there is no such table; check its name and the region']],
+]);
+
+/** By the code of Node's own error, when no answer came at all. */
+const BY_CODE: ReadonlyMap<string, Row> = new Map<string, Row>([
+  ['ECONNRESET', DROPPED],
+  ['EPIPE', DROPPED],
+  ['ERR_STREAM_PREMATURE_CLOSE', DROPPED],
+  ['ETIMEDOUT', SLOW],
+  ['ECONNREFUSED', [TransientError, 'nothing listens there; check the endpoint, then try again']],
+  ['EHOSTUNREACH', [TransientError, 'the network does not reach it; check the connection, then try again']],
+  ['ENETUNREACH', [TransientError, 'the network does not reach it; check the connection, then try again']],
+  ['ENOTFOUND', [TransientError, 'its host name is unknown; check the region, the endpoint and DNS, then try again']],
+  ['EAI_AGAIN', [TransientError, 'DNS did not answer; try again later']],
+]);
+
+/** By the status, for answers without a body (HEAD) and for gateways in between, whose errors have names of their own. */
+function rowByStatus(status: number | undefined): Row | undefined {
+  if (status === undefined) return undefined;
+  if (status === 301) return OTHER_REGION;
+  if (status === 401 || status === 403) return DENIED;
+  if (status === 429) return THROTTLED;
+  return status >= 500 && status !== 501 ? UNAVAILABLE : undefined;
+}
+
+/**
+ * Translates what an AWS client threw.
+ *
+ * @param error Anything; a `BackupError` comes back as it is.
+ * @param what What was done to what, to begin the message: `s3://bucket/vault: reading packs/ab/abc…`.
+ * @returns a `BackupError` whose `cause` is the error, or the error itself, untouched, when the table does not know it (what the
+ * adapter alone understands, such as a lost condition, is among these).
+ */
+export function translateAwsError(error: unknown, what: string): unknown {
+  if (error instanceof BackupError) return error;
+  const shape = shapeOf(error);
+  const row = rowOf(shape);
+  if (row === undefined) return error;
+  const [ErrorClass, meaning] = row;
+  const detail = [shape.endpoint === undefined ? '' : `at ${shape.endpoint}`, shape.said].filter((part) => part !== '');
+  const context = {
+    ...(shape.name === undefined ? {} : { awsError: shape.name }),
+    ...(shape.status === undefined ? {} : { httpStatus: shape.status }),
+    ...(shape.requestId === undefined ? {} : { requestId: shape.requestId }),
+  };
+  return new ErrorClass(`${what}: ${meaning}${detail.length === 0 ? '' : ` (${detail.join(': ')})`}`, {
+    cause: error,
+    context,
+  });
+}
+
+/** The HTTP status in what an AWS client threw; undefined when there was no answer. */
+export function httpStatusOf(error: unknown): number | undefined {
+  return shapeOf(error).status;
+}
+
+interface Shape {
+  readonly name: string | undefined;
+  readonly code: string | undefined;
+  readonly status: number | undefined;
+  readonly requestId: string | undefined;
+  readonly endpoint: string | undefined;
+  /** The vendor's own words: an AccessDenied names the action and the principal there. */
+  readonly said: string;
+}
+
+function shapeOf(error: unknown): Shape {
+  const metadata = read(error, '$metadata');
+  // Node tries every address of a host and throws an AggregateError without a message of its own.
+  const tried = read(error, 'errors');
+  const first: unknown = Array.isArray(tried) ? tried[0] : undefined;
+  const host = text(error, 'hostname') ?? text(error, 'address') ?? text(first, 'hostname') ?? text(first, 'address');
+  const port = number(error, 'port') ?? number(first, 'port');
+  const said = error instanceof Error ? error.message : '';
+  return {
+    name: text(error, 'name'),
+    code: text(error, 'code') ?? text(first, 'code'),
+    status: number(metadata, 'httpStatusCode'),
+    requestId: text(metadata, 'requestId'),
+    endpoint:
+      host === undefined
+        ? undefined
+        : `${host.includes(':') ? `[${host}]` : host}${port === undefined ? '' : `:${port}`}`,
+    said: said === '' && first instanceof Error ? first.message : said,
+  };
+}
+
+function rowOf({ name, code, status, said }: Shape): Row | undefined {
+  // The SDK compares the body with the checksum that S3 sent along, and throws a plain Error.
+  if (name === 'Error' && said.startsWith('Checksum mismatch'))
+    return [IntegrityError, 'the bytes are not those of the stored checksum; verify, then repair it from a replica'];
+  // The code first: the SDK renames a reset connection to TimeoutError.
+  return BY_CODE.get(code ?? '') ?? BY_NAME.get(name ?? '') ?? rowByStatus(status);
+}
+
+function read(value: unknown, property: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, property) : undefined;
+}
+
+function text(value: unknown, property: string): string | undefined {
+  const found = read(value, property);
+  return typeof found === 'string' && found !== '' ? found : undefined;
+}
+
+function number(value: unknown, property: string): number | undefined {
+  const found = read(value, property);
+  return typeof found === 'number' ? found : undefined;
+}
