@@ -13,7 +13,7 @@ export class Killed extends Error {
 export type FailureMode = 'before' | 'after' | 'kill';
 
 /** The store, and how many writes were tried so far: `put`, `putNew` and `delete`, the failing one included. */
-export type FaultyBlobStore = BlobStore & { readonly writes: () => number };
+export type FaultyBlobStore = BlobStore & { readonly writes: number };
 
 /** The store, whose `n`th write (from 1) fails. `before` and `after` throw a TransientError, once; `kill` throws `Killed`. */
 export function failAt(store: BlobStore, n: number, mode: FailureMode): FaultyBlobStore {
@@ -37,7 +37,9 @@ export function failAt(store: BlobStore, n: number, mode: FailureMode): FaultyBl
 
   return {
     url: store.url,
-    writes: () => writes,
+    get writes() {
+      return writes;
+    },
     putNew: (name, bytes) => write(`putNew ${name}`, () => store.putNew(name, bytes)),
     put: (name, bytes) => write(`put ${name}`, () => store.put(name, bytes)),
     delete: (name) => write(`delete ${name}`, () => store.delete(name)),
@@ -64,8 +66,8 @@ export type BlobStoreMethod = 'putNew' | 'put' | 'get' | 'find' | 'list' | 'dele
 /** The store, with what it was asked for: calls by method, bytes written (`bytesIn`) and read (`bytesOut`). */
 export type CountingBlobStore = BlobStore & {
   readonly counts: Record<BlobStoreMethod, number>;
-  readonly bytesIn: () => number;
-  readonly bytesOut: () => number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
 };
 
 /** Counts every call when it is made, also one that fails, and bytes when they have passed; an `exists` passed them too. */
@@ -76,8 +78,12 @@ export function countingBlobStore(store: BlobStore): CountingBlobStore {
   return {
     url: store.url,
     counts,
-    bytesIn: () => bytesIn,
-    bytesOut: () => bytesOut,
+    get bytesIn() {
+      return bytesIn;
+    },
+    get bytesOut() {
+      return bytesOut;
+    },
     async putNew(name, bytes) {
       counts.putNew += 1;
       const result = await store.putNew(name, bytes);
