@@ -169,6 +169,8 @@ function rowOf({ name, code, status, said }: Shape): Row | undefined {
   // The SDK compares the body with the checksum that S3 sent along, and throws a plain Error.
   if (name === 'Error' && said.startsWith('Checksum mismatch'))
     return [IntegrityError, 'the bytes are not those of the stored checksum; verify, then repair it from a replica'];
+  if (name === 'Error' && said === 'Region is missing')
+    return [InvalidInputError, 'no AWS region is set; set AWS_REGION'];
   // The code first: the SDK renames a reset connection to TimeoutError.
   return BY_CODE.get(code ?? '') ?? BY_NAME.get(name ?? '') ?? rowByStatus(status);
 }
