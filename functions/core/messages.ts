@@ -51,6 +51,8 @@ export type TakeInventoryInput = z.output<typeof takeInventoryInput>;
 
 export interface TakeInventoryOutput {
   readonly kind: z.output<typeof snapshotKindSchema>;
+  /** Names this inventory, so that a worker of an earlier attempt cannot mix its parts into a later one. */
+  readonly attempt: string;
   /** Name, in the work place, of a JSON array of `TakeSnapshotInput`s. */
   readonly shardsKey: string;
   readonly shards: number;
@@ -62,7 +64,10 @@ export interface TakeInventoryOutput {
 }
 
 /** A shard: `after < key <= upTo`, keys in base64url; plus what the last call returned. */
+const attempt = z.string().regex(/^[0-9a-f]{16}$/, 'is no attempt id');
+
 export const takeSnapshotInput = sourceWork.extend({
+  attempt,
   shard: z.number().int().nonnegative(),
   after: z.string().max(2000).optional(),
   upTo: z.string().max(2000).optional(),
@@ -71,8 +76,8 @@ export const takeSnapshotInput = sourceWork.extend({
 export type TakeSnapshotInput = z.output<typeof takeSnapshotInput>;
 export type WorkerOutput = z.output<typeof progress>;
 
-export const commitSnapshotInput = sourceWork;
-export type CommitSnapshotInput = SourceWork;
+export const commitSnapshotInput = sourceWork.extend({ inventory: z.object({ attempt }) });
+export type CommitSnapshotInput = z.output<typeof commitSnapshotInput>;
 
 export interface CommitSnapshotOutput {
   /** `rebase`: the base is damaged; the machine takes the inventory again, with `fullBecause`. */
@@ -151,6 +156,8 @@ export interface RestoreOutput extends WorkerOutput {
 export const recordFailureInput = sourceWork.extend({
   /** As Step Functions catches it: `Error` is the error's name, `Cause` a text or the Lambda's JSON. */
   error: z.object({ Error: z.string().default('Error'), Cause: z.string().default('') }),
+  /** The replica vault, when it is a replication that failed: the source itself is safe. */
+  replica: z.string().optional(),
 });
 export type RecordFailureInput = z.output<typeof recordFailureInput>;
 

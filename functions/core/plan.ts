@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { verifyLevelSchema } from './catalogue-records.ts';
 import { InvalidInputError } from './errors.ts';
-import { formatUri, parseUri } from './uri.ts';
+import { formatUri, overlap, parseUri } from './uri.ts';
 
 const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
 
@@ -121,6 +121,13 @@ export const configSchema = z
         if (!(replica in config.vaults)) context.addIssue({ code: 'custom', path: at, message: unknown(replica) });
         if (replica === plan.vault)
           context.addIssue({ code: 'custom', path: at, message: `is the plan's own vault "${replica}"` });
+      }
+      for (const [index, source] of plan.sources.entries()) {
+        for (const [vaultName, vault] of Object.entries(config.vaults)) {
+          if (!overlap(parseUri(source.uri), parseUri(vault.url))) continue;
+          const message = `overlaps with vault "${vaultName}" (${vault.url}), so that each backup would back up the backups; keep them apart`;
+          context.addIssue({ code: 'custom', path: [...path, 'sources', index], message });
+        }
       }
       const uris = plan.sources.map((source) => source.uri);
       for (const [index, uri] of uris.entries()) {

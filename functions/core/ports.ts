@@ -15,6 +15,7 @@ import type {
   SourceState,
   Verification,
 } from './catalogue-records.ts';
+import type { Chunking } from './descriptor.ts';
 import type { Attributes, EntryKey, KeyRange, ListedEntry, PresentEntry } from './entry.ts';
 import type { HoldfastEvent, MetricName } from './events.ts';
 import type { RecoveryPointId, RunId, SourceId } from './ids.ts';
@@ -57,6 +58,8 @@ export interface Vault {
   readonly name: string;
   readonly store: BlobStore;
   readonly keys: VaultKeys;
+  /** As its descriptor says. */
+  readonly chunking: Chunking;
 }
 
 /** Something in a listing that cannot be backed up, or a directory that cannot be listed. */
@@ -118,6 +121,11 @@ export interface SourceWriter {
 
 /** A place that a restore can fill and read back. */
 export type Target = SourceReader & SourceWriter;
+
+export interface Sandbox {
+  readonly target: Target;
+  dispose(): Promise<void>;
+}
 
 /** Lists by reference between states: small blobs that may be replaced and vanish after a week; never a vault. */
 export type WorkPlace = Pick<BlobStore, 'url' | 'put' | 'get' | 'list' | 'delete'>;
@@ -229,6 +237,11 @@ export interface Ports {
   readonly openVault: (name: string) => Promise<Vault>;
   readonly openSource: (uri: string) => SourceReader;
   readonly openTarget: (uri: string) => Target;
+  /**
+   * A fresh place of the source's own kind for a verification to restore into; undefined where there is none (an S3 source without
+   * `verify.sandbox` outside AWS). `dispose` removes the place with all that is in it.
+   */
+  readonly openSandbox: (source: { readonly uri: string; readonly plan: string }, id: string) => Sandbox | undefined;
   readonly work: WorkPlace;
   readonly leases: Leases;
   readonly runs: Runs;

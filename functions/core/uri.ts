@@ -47,3 +47,12 @@ export function parseUri(text: string): PlaceUri {
 export function formatUri(uri: PlaceUri): string {
   return uri.scheme === 's3' ? `s3://${uri.bucket}/${uri.prefix}` : `file://${uri.path}`;
 }
+
+/** Whether one place lies in the other, or they are the same: what is written to one may show up in the other. */
+export function overlap(a: PlaceUri, b: PlaceUri): boolean {
+  if (a.scheme === 's3' && b.scheme === 's3')
+    return a.bucket === b.bucket && (a.prefix.startsWith(b.prefix) || b.prefix.startsWith(a.prefix));
+  if (a.scheme !== 'file' || b.scheme !== 'file') return false;
+  const [inner, outer] = [a.path, b.path].map((path) => (path === '/' ? '/' : `${path}/`));
+  return inner !== undefined && outer !== undefined && (inner.startsWith(outer) || outer.startsWith(inner));
+}

@@ -1,0 +1,133 @@
+/**
+ * A pack is a blob of sealed chunks: `HFPK`, version, encapsulated key, sealed chunks, sealed directory, directory length. Its
+ * id is the SHA-256 of its bytes. See FORMAT.md.
+ */
+import { z } from 'zod';
+import type { ChunkLocation } from './entry.ts';
+import { IntegrityError, InvalidInputError } from './errors.ts';
+import { receiveSecret, sendSecret } from './hpke.ts';
+import { sha256Hex } from './ids.ts';
+import { parseJson } from './json.ts';
+import { seal, unseal } from './seal.ts';
+import type { VaultKeys } from './vault-keys.ts';
+
+const MAGIC = Buffer.from('HFPK\x01', 'latin1');
+/** Magic, version and encapsulated key. */
+export const PACK_HEAD_BYTES = MAGIC.length + 32;
+const EXPORTER_CONTEXT = Buffer.from('holdfast/1 pack key');
+const MAX_DIRECTORY_BYTES = 16 << 20;
+/** No chunk, and no block, is larger when unsealed. */
+export const MAX_CHUNK_BYTES = 16 << 20;
+/** A pack is closed when it has reached this size, … */
+const TARGET_BYTES = 32 << 20;
+/** … or holds this many chunks, so that very compressible content cannot make one pack stand for gigabytes. */
+const MAX_CHUNKS = 4096;
+
+const infoOf = (keys: VaultKeys): Buffer => Buffer.from(`holdfast/1 pack ${keys.vaultId}`);
+
+export const packName = (packId: string): string => `packs/${packId.slice(0, 2)}/${packId}`;
+
+/** A chunk whose pack may not be closed yet: `packId` is '' until then. */
+export type PackedChunk = { -readonly [P in keyof ChunkLocation]: ChunkLocation[P] };
+
+export interface PackBuilder {
+  /** Seals one chunk into the pack; the result's `packId` is filled in by `finish`. */
+  add(chunkId: string, plain: Uint8Array): PackedChunk;
+  readonly full: boolean;
+  readonly chunks: readonly PackedChunk[];
+  finish(): { readonly packId: string; readonly bytes: Buffer };
+}
+
+/** `ephemeral`: 32 fresh random bytes, for this pack alone. */
+export function buildPack(keys: VaultKeys, ephemeral: Buffer): PackBuilder {
+  const { encapsulated, secret } = sendSecret(keys.contentPublicKey, ephemeral, infoOf(keys), EXPORTER_CONTEXT);
+  const parts: Buffer[] = [MAGIC, encapsulated];
+  const chunks: PackedChunk[] = [];
+  let sizeBytes = PACK_HEAD_BYTES;
+  const append = (part: Buffer): void => {
+    parts.push(part);
+    sizeBytes += part.length;
+  };
+  return {
+    chunks,
+    get full() {
+      return sizeBytes >= TARGET_BYTES || chunks.length >= MAX_CHUNKS;
+    },
+    add(chunkId, plain) {
+      const sealed = seal(secret, sizeBytes, 'chunk', plain);
+      const chunk = { chunkId, packId: '', offset: sizeBytes, sealedBytes: sealed.length, plainBytes: plain.length };
+      append(sealed);
+      chunks.push(chunk);
+      return chunk;
+    },
+    finish() {
+      const rows = chunks.map((c) => [c.chunkId, c.offset, c.sealedBytes, c.plainBytes]);
+      const directory = seal(secret, sizeBytes, 'directory', Buffer.from(JSON.stringify(rows)));
+      append(directory);
+      const length = Buffer.alloc(4);
+      length.writeUInt32BE(directory.length);
+      append(length);
+      const bytes = Buffer.concat(parts);
+      const packId = sha256Hex(bytes);
+      for (const chunk of chunks) chunk.packId = packId;
+      return { packId, bytes };
+    },
+  };
+}
+
+/**
+ * The key of a pack, from its first `PACK_HEAD_BYTES` bytes.
+ * @throws IntegrityError when this is no pack; InvalidInputError when this process holds no private content key.
+ */
+export function packKey(keys: VaultKeys, packId: string, head: Buffer): Buffer {
+  if (head.length < PACK_HEAD_BYTES || !head.subarray(0, MAGIC.length).equals(MAGIC))
+    throw new IntegrityError(`pack ${packId} does not begin as a pack of format 1`);
+  if (keys.contentPrivateKey === undefined)
+    throw new InvalidInputError(
+      'the key given here may back up but not read back; restore and verify with a key or passphrase of kind read',
+    );
+  try {
+    return receiveSecret(
+      keys.contentPrivateKey,
+      head.subarray(MAGIC.length, PACK_HEAD_BYTES),
+      infoOf(keys),
+      EXPORTER_CONTEXT,
+    );
+  } catch (cause) {
+    throw new IntegrityError(`pack ${packId}: its encapsulated key is not a valid point`, { cause });
+  }
+}
+
+/** Opens one chunk. `key` is `packKey`'s; `sealed` the chunk's range of the pack. @throws IntegrityError */
+export function openChunk(key: Buffer, chunk: ChunkLocation, sealed: Buffer): Buffer {
+  const what = `pack ${chunk.packId}, chunk ${chunk.chunkId}`;
+  const plain = unseal(key, chunk.offset, 'chunk', sealed, MAX_CHUNK_BYTES, what);
+  if (plain.length !== chunk.plainBytes || sha256Hex(plain) !== chunk.chunkId)
+    throw new IntegrityError(`${what}: the content is not what its id says`);
+  return plain;
+}
+
+const hash = z.string().regex(/^[0-9a-f]{64}$/);
+const size = z.number().int().nonnegative();
+const directorySchema = z.array(z.tuple([hash, size, size, size]));
+
+/** Every chunk of a whole pack, as its own directory says. @throws IntegrityError */
+export function readPackDirectory(keys: VaultKeys, packId: string, pack: Buffer): readonly ChunkLocation[] {
+  const key = packKey(keys, packId, pack);
+  const length = pack.length >= PACK_HEAD_BYTES + 4 ? pack.readUInt32BE(pack.length - 4) : 0;
+  const offset = pack.length - 4 - length;
+  if (length === 0 || offset < PACK_HEAD_BYTES) throw new IntegrityError(`pack ${packId} is truncated`);
+  const sealed = pack.subarray(offset, pack.length - 4);
+  const rows = parseJson(
+    unseal(key, offset, 'directory', sealed, MAX_DIRECTORY_BYTES, `pack ${packId}`),
+    directorySchema,
+    `pack ${packId}`,
+  );
+  return rows.map(([chunkId, at, sealedBytes, plainBytes]) => ({
+    chunkId,
+    packId,
+    offset: at,
+    sealedBytes,
+    plainBytes,
+  }));
+}

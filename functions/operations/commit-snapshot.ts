@@ -1,0 +1,259 @@
+import type { RecoveryPoint, SourceRun, SourceState } from '../core/catalogue-records.ts';
+import { ConflictError } from '../core/errors.ts';
+import { type RecoveryPointId, recoveryPointIdOf } from '../core/ids.ts';
+import { type Manifest, manifestName, type PackRef, sealManifest } from '../core/manifest.ts';
+import { merkleRoot } from '../core/merkle.ts';
+import type { CommitSnapshotInput, CommitSnapshotOutput } from '../core/messages.ts';
+import { getPlan } from '../core/plan.ts';
+import type { Ports, Vault } from '../core/ports.ts';
+import { readManifest } from './read-chain.ts';
+import { keepLease } from './start-run.ts';
+import { getInventory, getPart, type Inventory, type Part } from './work-lists.ts';
+
+type CommitSnapshotPorts = Pick<
+  Ports,
+  | 'clock'
+  | 'config'
+  | 'randomBytes'
+  | 'openVault'
+  | 'work'
+  | 'leases'
+  | 'runs'
+  | 'recoveryPoints'
+  | 'events'
+  | 'metrics'
+>;
+
+/**
+ * Makes the snapshot exist: writes the manifest, then the catalogue. A manifest that is there already (a repeated call) is taken as the
+ * truth. Where a worker found the chain damaged, nothing is written and the answer is `rebase`.
+ * @throws ConflictError when the run lost its lease; IntegrityError when a worker's result is missing.
+ */
+export async function commitSnapshot(
+  input: CommitSnapshotInput,
+  ports: CommitSnapshotPorts,
+): Promise<CommitSnapshotOutput> {
+  const source = await keepLease(input, ports);
+  const work = { runId: input.runId, sourceId: input.sourceId, attempt: input.inventory.attempt };
+  const inventory = await getInventory(ports.work, work);
+  const recoveryPointId = recoveryPointIdOf(input.snapshotId, inventory.vault);
+  const parts = await readParts(ports, work, inventory);
+  const damaged = parts.find((part) => part.baseDamaged !== undefined)?.baseDamaged;
+  if (damaged !== undefined) return rebase(inventory, input, damaged, recoveryPointId, ports);
+
+  const vault = await ports.openVault(inventory.vault);
+  const manifest = await writeManifest(buildManifest(input, source, inventory, parts, ports), vault, ports);
+  await recordSnapshot(manifest, inventory.vault, source, ports);
+  return { status: 'committed', recoveryPointId };
+}
+
+async function readParts(
+  ports: CommitSnapshotPorts,
+  work: Parameters<typeof getInventory>[1],
+  inventory: Inventory,
+): Promise<Part[]> {
+  const parts: Part[] = [];
+  for (let shard = 0; shard < inventory.shards; shard += 1) {
+    for (let part = 0; ; part += 1) {
+      const read = await getPart(ports.work, work, { shard, part });
+      parts.push(read);
+      if (read.done) break;
+    }
+  }
+  return parts;
+}
+
+async function rebase(
+  inventory: Inventory,
+  input: CommitSnapshotInput,
+  damage: string,
+  recoveryPointId: RecoveryPointId,
+  ports: CommitSnapshotPorts,
+): Promise<CommitSnapshotOutput> {
+  const newest = inventory.reference.at(-1);
+  const point =
+    newest === undefined ? undefined : await ports.recoveryPoints.find(recoveryPointIdOf(newest, inventory.vault));
+  if (point !== undefined) {
+    await ports.recoveryPoints.put({ ...point, status: 'damaged', damage });
+    await ports.events.publish([
+      {
+        type: 'Recovery Point Damaged',
+        detail: { recoveryPointId: point.recoveryPointId, sourceId: input.sourceId, damage },
+      },
+    ]);
+  }
+  return { status: 'rebase', recoveryPointId, fullBecause: `the base ${newest ?? ''} is damaged: ${damage}` };
+}
+
+function buildManifest(
+  input: CommitSnapshotInput,
+  source: SourceRun,
+  inventory: Inventory,
+  parts: readonly Part[],
+  ports: CommitSnapshotPorts,
+): Manifest {
+  const plan = getPlan(ports.config, input.plan);
+  const sum = (of: (part: Part) => number): number => parts.reduce((total, part) => total + of(part), 0);
+  const unprotected = parts.flatMap((part) => part.unprotected);
+  const entries = sum((part) => part.counts.entries);
+  return {
+    format: 1,
+    snapshotId: input.snapshotId,
+    sourceId: input.sourceId,
+    sourceUri: source.sourceUri,
+    plan: input.plan,
+    kind: inventory.kind,
+    ...(inventory.baseId === undefined ? {} : { baseId: inventory.baseId }),
+    chain: [...inventory.chain, input.snapshotId],
+    runId: input.runId,
+    ...(inventory.fullBecause === undefined ? {} : { fullBecause: inventory.fullBecause }),
+    ...suspicion(
+      sum((part) => part.known),
+      sum((part) => part.lost),
+      entries,
+      plan.guard.maxRemoved,
+    ),
+    startedAt: inventory.startedAt,
+    consistentAt: inventory.consistentAt,
+    finishedAt: ports.clock.now().toISOString(),
+    counts: {
+      entries,
+      added: sum((part) => part.counts.added),
+      changed: sum((part) => part.counts.changed),
+      removed: sum((part) => part.counts.removed),
+      unprotected: unprotected.length,
+    },
+    sizes: {
+      contentBytes: sum((part) => part.contentBytes),
+      readBytes: sum((part) => part.readBytes),
+      storedBytes: sum((part) => part.storedBytes),
+    },
+    segments: parts.flatMap((part) => part.segments),
+    packs: unionOfPacks(parts),
+    sourceSettings: inventory.sourceSettings,
+    settingsNotCaptured: inventory.settingsNotCaptured,
+    unprotected,
+    root: merkleRoot(parts.map((part) => part.merkle)),
+  };
+}
+
+/** The guard: a source that was emptied, or lost a large share of its entries, gives a snapshot that nobody should trust unseen. */
+function suspicion(known: number, lost: number, entries: number, maxRemoved: number): { readonly suspect?: string } {
+  if (known > 0 && entries === 0) return { suspect: `the source is empty where it held ${known} entries before` };
+  if (known > 0 && lost / known > maxRemoved)
+    return {
+      suspect: `${lost} of ${known} entries are gone, more than guard.maxRemoved (${Math.round(maxRemoved * 100)} %) allows`,
+    };
+  return {};
+}
+
+function unionOfPacks(parts: readonly Part[]): PackRef[] {
+  const packs = new Map(parts.flatMap((part) => part.packs.map((pack) => [pack.id, pack])));
+  return [...packs.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** Writes the manifest, or reads the one that an earlier call of the same run wrote. */
+async function writeManifest(manifest: Manifest, vault: Vault, ports: CommitSnapshotPorts): Promise<Manifest> {
+  const name = manifestName(manifest.sourceId, manifest.snapshotId);
+  const sealed = sealManifest(vault.keys, manifest, ports.randomBytes(32));
+  const result = await vault.store.putNew(name, sealed);
+  if (result === 'written') return manifest;
+  const earlier = await readManifest(vault, manifest.sourceId, manifest.snapshotId);
+  if (earlier.runId !== manifest.runId)
+    throw new ConflictError(`${name} was written by run ${earlier.runId}, not by ${manifest.runId}`);
+  return earlier;
+}
+
+/** The recovery point that a manifest is in a vault. `availableAt` ISO-8601 UTC. */
+export function recoveryPointOf(manifest: Manifest, vault: string, availableAt: string): RecoveryPoint {
+  const {
+    snapshotId,
+    sourceId,
+    sourceUri,
+    plan,
+    kind,
+    baseId,
+    chain,
+    runId,
+    suspect,
+    fullBecause,
+    counts,
+    sizes,
+    root,
+  } = manifest;
+  return {
+    recoveryPointId: recoveryPointIdOf(snapshotId, vault),
+    snapshotId,
+    sourceId,
+    sourceUri,
+    plan,
+    vault,
+    kind,
+    ...(baseId === undefined ? {} : { baseId }),
+    chain,
+    runId,
+    status: 'available',
+    ...(suspect === undefined ? {} : { suspect }),
+    ...(fullBecause === undefined ? {} : { fullBecause }),
+    startedAt: manifest.startedAt,
+    consistentAt: manifest.consistentAt,
+    finishedAt: manifest.finishedAt,
+    availableAt,
+    counts,
+    sizes,
+    root,
+  };
+}
+
+async function recordSnapshot(
+  manifest: Manifest,
+  vault: string,
+  source: SourceRun,
+  ports: CommitSnapshotPorts,
+): Promise<void> {
+  const point = recoveryPointOf(manifest, vault, ports.clock.now().toISOString());
+  const known = await ports.recoveryPoints.find(point.recoveryPointId);
+  if (known === undefined) await ports.recoveryPoints.put(point);
+  await ports.recoveryPoints.putState(await advanceState(point, source.token, ports));
+  await ports.runs.putSource({ ...source, status: 'committed' });
+  const ids = {
+    recoveryPointId: point.recoveryPointId,
+    sourceId: point.sourceId,
+    runId: point.runId,
+    plan: point.plan,
+    kind: point.kind,
+  };
+  await ports.events.publish([
+    {
+      type: 'Recovery Point Available',
+      detail: { ...ids, entries: point.counts.entries, unprotected: point.counts.unprotected },
+    },
+    ...(point.suspect === undefined
+      ? []
+      : [{ type: 'Recovery Point Suspect' as const, detail: { ...ids, suspect: point.suspect } }]),
+  ]);
+  ports.metrics.put({ plan: point.plan, source: point.sourceUri }, [
+    { name: 'Entries', unit: 'Count', value: point.counts.entries },
+    { name: 'ContentBytes', unit: 'Bytes', value: point.sizes.contentBytes },
+    { name: 'ReadBytes', unit: 'Bytes', value: point.sizes.readBytes },
+    { name: 'StoredBytes', unit: 'Bytes', value: point.sizes.storedBytes },
+    { name: 'UnprotectedEntries', unit: 'Count', value: point.counts.unprotected },
+    { name: 'SuspectSnapshot', unit: 'Count', value: point.suspect === undefined ? 0 : 1 },
+    {
+      name: 'SnapshotSeconds',
+      unit: 'Seconds',
+      value: (Date.parse(point.finishedAt) - Date.parse(point.startedAt)) / 1000,
+    },
+  ]);
+}
+
+async function advanceState(
+  point: RecoveryPoint,
+  token: number,
+  ports: Pick<Ports, 'recoveryPoints'>,
+): Promise<SourceState> {
+  let before: SourceState | undefined;
+  for await (const state of ports.recoveryPoints.listStates()) if (state.sourceId === point.sourceId) before = state;
+  const { sourceId, sourceUri, plan, recoveryPointId, consistentAt } = point;
+  return { ...before, sourceId, sourceUri, plan, token, latest: recoveryPointId, latestConsistentAt: consistentAt };
+}

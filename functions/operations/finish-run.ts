@@ -1,0 +1,121 @@
+import type { RecoveryPoint, Run, SourceRun } from '../core/catalogue-records.ts';
+import type { EventType, MetricName } from '../core/events.ts';
+import { recoveryPointIdOf } from '../core/ids.ts';
+import type { FinishRunInput, FinishRunOutput } from '../core/messages.ts';
+import { getPlan } from '../core/plan.ts';
+import type { Ports } from '../core/ports.ts';
+
+type FinishRunPorts = Pick<Ports, 'clock' | 'config' | 'runs' | 'leases' | 'recoveryPoints' | 'events' | 'metrics'>;
+type FinalStatus = FinishRunOutput['status'];
+
+const EVENT: Readonly<Record<FinalStatus, EventType>> = {
+  succeeded: 'Run Succeeded',
+  partial: 'Run Partial',
+  failed: 'Run Failed',
+  skipped: 'Run Skipped',
+};
+const METRIC: Readonly<Record<FinalStatus, MetricName>> = {
+  succeeded: 'RunSucceeded',
+  partial: 'RunPartial',
+  failed: 'RunFailed',
+  skipped: 'RunSkipped',
+};
+
+/**
+ * Ends a run: its snapshots together are the recovery set, with a measured skew. A run is a plain success only when every source is safe, every
+ * replica made, every entry protected and no snapshot suspect. Gives up the leases. Safe to repeat.
+ */
+export async function finishRun(input: FinishRunInput, ports: FinishRunPorts): Promise<FinishRunOutput> {
+  const run = await ports.runs.get(input.runId);
+  const sources = (await ports.runs.listSources(input.runId)).map(finalState);
+  const points = await pointsOf(sources, run, ports);
+  for (const source of sources) await ports.runs.putSource(source);
+
+  const status = statusOf(sources, points);
+  const skew = skewSeconds(points);
+  const finished: Run = {
+    ...run,
+    status,
+    finishedAt: run.status === 'running' ? ports.clock.now().toISOString() : run.finishedAt,
+    ...(skew === undefined ? {} : { skewSeconds: skew }),
+  };
+  await ports.runs.update(finished);
+  for (const source of sources) {
+    const lease = await ports.leases.find(source.sourceId);
+    if (lease?.holder === run.runId) await ports.leases.release(lease);
+  }
+  const failed = sources.filter((source) => source.status === 'failed').length;
+  const skipped = sources.filter((source) => source.status === 'skipped').length;
+  if (run.status === 'running') await tell(finished, status, sources, points, ports);
+  return {
+    runId: run.runId,
+    plan: run.plan,
+    status,
+    recoveryPoints: points.map((point) => point.recoveryPointId),
+    failed,
+    skipped,
+  };
+}
+
+/** Read by id: the catalogue's index over a run's points may lag behind. */
+async function pointsOf(sources: readonly SourceRun[], run: Run, ports: FinishRunPorts): Promise<RecoveryPoint[]> {
+  const plan = getPlan(ports.config, run.plan);
+  const ids = sources.flatMap(({ snapshotId }) => [plan.vault, ...plan.replicateTo].map((vault) => recoveryPointIdOf(snapshotId, vault)));
+  const found = await Promise.all(ids.map((id) => ports.recoveryPoints.find(id)));
+  return found.filter((point) => point !== undefined);
+}
+
+/** A source that is still `running` when its run ends was never committed. */
+function finalState(source: SourceRun): SourceRun {
+  if (source.status === 'committed' && source.error === undefined) return { ...source, status: 'succeeded' };
+  if (source.status === 'running')
+    return { ...source, status: 'failed', error: 'Error', reason: source.reason ?? 'it did not come to an end' };
+  return source;
+}
+
+function statusOf(sources: readonly SourceRun[], points: readonly RecoveryPoint[]): FinalStatus {
+  const count = (status: SourceRun['status']): number => sources.filter((source) => source.status === status).length;
+  const safe = count('succeeded') + count('committed');
+  if (count('skipped') === sources.length) return 'skipped';
+  if (safe === 0) return 'failed';
+  const flawed = points.some((point) => point.counts.unprotected > 0 || point.suspect !== undefined);
+  return count('succeeded') < sources.length || flawed ? 'partial' : 'succeeded';
+}
+
+/** Greatest distance between the instants that the sources' snapshots stand for. */
+function skewSeconds(points: readonly RecoveryPoint[]): number | undefined {
+  const times = points.map((point) => Date.parse(point.consistentAt));
+  return times.length === 0 ? undefined : (Math.max(...times) - Math.min(...times)) / 1000;
+}
+
+async function tell(
+  run: Run,
+  status: FinalStatus,
+  sources: readonly SourceRun[],
+  points: readonly RecoveryPoint[],
+  ports: FinishRunPorts,
+): Promise<void> {
+  const failures = sources
+    .filter((source) => source.error !== undefined)
+    .map((source) => `${source.sourceUri}: ${source.error}`);
+  const detail = {
+    runId: run.runId,
+    plan: run.plan,
+    kind: run.kind,
+    sources: sources.length,
+    failures: failures.join('; ').slice(0, 1000),
+  };
+  await ports.events.publish([{ type: EVENT[status], detail }]);
+  const statuses = Object.entries(METRIC) as [FinalStatus, MetricName][];
+  ports.metrics.put(
+    { plan: run.plan },
+    statuses.map(([one, name]) => ({ name, unit: 'Count', value: one === status ? 1 : 0 })),
+  );
+  const now = Date.parse(run.finishedAt ?? run.startedAt);
+  for (const { plan, sourceUri, vault, consistentAt } of points) {
+    const age = (now - Date.parse(consistentAt)) / 1000;
+    ports.metrics.put({ plan, source: sourceUri, vault }, [
+      { name: 'MeasuredRpoSeconds', unit: 'Seconds', value: age },
+    ]);
+  }
+}

@@ -1,0 +1,65 @@
+/** Writes entries of a snapshot into a place, and compares what is there with what the snapshot says. */
+import { createHash } from 'node:crypto';
+import { displayKey, type ListedEntry, type PresentEntry } from '../core/entry.ts';
+import { AccessDeniedError, BackupError, IntegrityError, messageOf, TransientError } from '../core/errors.ts';
+import type { SourceReader, Target, Vault } from '../core/ports.ts';
+import { mapInOrder } from './map-in-order.ts';
+import { readContents } from './read-contents.ts';
+
+const WRITERS = 16;
+
+export type RestoredEntry =
+  | {
+      readonly entry: PresentEntry;
+      readonly state: 'restored' /** Attributes that the place cannot hold. */;
+      readonly notHeld: readonly string[];
+    }
+  | {
+      readonly entry: PresentEntry;
+      readonly state: 'failed';
+      readonly reason: string /** It is the vault's content that is wrong, not the place. */;
+      readonly damaged: boolean;
+    };
+
+/**
+ * Restores entries, in key order. One that fails (damaged in the vault, not to be held by the place) is named and harms no other.
+ * @throws TransientError, and errors that are no entry's own (refused credentials, bugs).
+ */
+export async function* restoreEntries(
+  vault: Vault,
+  entries: AsyncIterable<PresentEntry>,
+  target: Target,
+): AsyncGenerator<RestoredEntry> {
+  for await (const batch of readContents(vault, entries)) {
+    yield* mapInOrder(batch, WRITERS, async ({ entry, content }): Promise<RestoredEntry> => {
+      try {
+        return { entry, state: 'restored', notHeld: await target.write(entry, content) };
+      } catch (error) {
+        if (!isEntrysOwn(error)) throw error;
+        return { entry, state: 'failed', reason: messageOf(error), damaged: error instanceof IntegrityError };
+      }
+    });
+  }
+}
+
+const isEntrysOwn = (error: unknown): boolean =>
+  error instanceof BackupError && !(error instanceof TransientError) && !(error instanceof AccessDeniedError);
+
+/** What differs between an entry and what a place holds under its key, in words; undefined when nothing does. */
+export async function findDifference(
+  entry: PresentEntry,
+  listed: ListedEntry,
+  place: SourceReader,
+): Promise<string | undefined> {
+  const name = `"${displayKey(entry.key)}"`;
+  if (listed.sizeBytes !== entry.sizeBytes)
+    return `${name} has ${listed.sizeBytes} bytes where the snapshot has ${entry.sizeBytes}`;
+  const opened = await place.open(listed);
+  if (opened.state === 'gone') return `${name} vanished while it was compared`;
+  if (opened.state === 'unprotected') return `${name} cannot be read back: ${opened.reason}`;
+  const hash = createHash('sha256');
+  for await (const bytes of opened.content) hash.update(bytes);
+  if (hash.digest('hex') !== entry.sha256) return `${name} has other content than the snapshot`;
+  const attribute = place.attributesDiffer(entry.attributes, opened.attributes);
+  return attribute === undefined ? undefined : `${name}: ${attribute}`;
+}

@@ -1,0 +1,138 @@
+/** What a restore has done so far, kept in the work place between two calls of its worker. */
+import { z } from 'zod';
+import type { RecoveryPoint, RestoreRecord } from '../core/catalogue-records.ts';
+import { recoveryPointSchema } from '../core/catalogue-records.ts';
+import { type EntryKey, keyFromBytes, keyToBytes } from '../core/entry.ts';
+import { InvalidInputError } from '../core/errors.ts';
+import { parseJson } from '../core/json.ts';
+import type { RestoreInput, RestoreOutput } from '../core/messages.ts';
+import type { Ports, WorkPlace } from '../core/ports.ts';
+import { findRecoveryPoint } from './find-recovery-point.ts';
+
+const count = z.number().int().nonnegative();
+
+const sessionSchema = z.object({
+  restoreId: z.string(),
+  point: recoveryPointSchema,
+  to: z.string(),
+  startedAt: z.iso.datetime(),
+  restored: count,
+  skipped: count,
+  removed: count,
+  failed: count,
+  bytes: count,
+  /** Attribute name → entries for which the target could not hold it. */
+  notHeld: z.record(z.string(), count),
+  /** Every entry that failed and why, and what else a person must know; one sentence each. */
+  problems: z.array(z.string()),
+});
+export type RestoreSession = z.output<typeof sessionSchema>;
+
+/** `remove` comes first, and only for `exact`: what is in the way must be gone before anything is written. */
+export type RestorePhase = 'remove' | 'write';
+
+export interface RestoreCursor {
+  readonly restoreId: string;
+  readonly part: number;
+  readonly phase: RestorePhase;
+  readonly after: EntryKey | undefined;
+}
+
+/** Problems beyond these are counted, not kept, so that a session stays small. */
+export const MAX_PROBLEMS = 10_000;
+
+export function addProblem(session: RestoreSession, problem: string): void {
+  if (session.problems.length < MAX_PROBLEMS) session.problems.push(problem);
+}
+
+export const formatCursor = ({ restoreId, part, phase, after }: RestoreCursor): string =>
+  [restoreId, part, phase, after === undefined ? '' : `k${keyToBytes(after).toString('base64url')}`].join('.');
+
+/** @throws InvalidInputError */
+export function parseRestoreCursor(text: string): RestoreCursor {
+  const [, restoreId, part, phase, after] = /^([0-9a-f]{16})\.(\d+)\.(remove|write)\.(?:k([\w-]*))?$/.exec(text) ?? [];
+  if (restoreId === undefined || part === undefined) throw new InvalidInputError(`"${text}" is no cursor of a restore`);
+  return {
+    restoreId,
+    part: Number(part),
+    phase: phase === 'remove' ? 'remove' : 'write',
+    after: after === undefined ? undefined : keyFromBytes(Buffer.from(after, 'base64url')),
+  };
+}
+
+const sessionName = (restoreId: string, part: number): string => `restores/${restoreId}/${part}.json`;
+export const reportName = (restoreId: string): string => `restores/${restoreId}/report.json`;
+
+export const saveSession = (work: WorkPlace, session: RestoreSession, part: number): Promise<void> =>
+  work.put(sessionName(session.restoreId, part), Buffer.from(JSON.stringify(session)));
+
+export async function loadSession(work: WorkPlace, cursor: RestoreCursor): Promise<RestoreSession> {
+  const name = sessionName(cursor.restoreId, cursor.part);
+  return parseJson(await work.get(name), sessionSchema, name);
+}
+
+/** A new session: the recovery point resolved, nothing done. */
+export async function newSession(
+  input: RestoreInput,
+  ports: Pick<Ports, 'clock' | 'randomBytes' | 'recoveryPoints' | 'config'>,
+): Promise<RestoreSession> {
+  const point: RecoveryPoint = await findRecoveryPoint(input, ports);
+  return {
+    restoreId: ports.randomBytes(8).toString('hex'),
+    point,
+    to: input.to,
+    startedAt: ports.clock.now().toISOString(),
+    restored: 0,
+    skipped: 0,
+    removed: 0,
+    failed: 0,
+    bytes: 0,
+    notHeld: {},
+    problems: [],
+  };
+}
+
+/** The session as the catalogue records it. */
+export function recordOf(session: RestoreSession, status: RestoreRecord['status'], now: Date): RestoreRecord {
+  const { restoreId, point, to, startedAt, restored, skipped, removed, failed, bytes } = session;
+  return {
+    restoreId,
+    recoveryPointId: point.recoveryPointId,
+    to,
+    status,
+    startedAt,
+    ...(status === 'running' ? {} : { finishedAt: now.toISOString() }),
+    restored,
+    skipped,
+    removed,
+    failed,
+    bytes,
+    measuredRtoSeconds: (now.getTime() - Date.parse(startedAt)) / 1000,
+  };
+}
+
+/** The session as the machine sees it. */
+export function outputOf(
+  session: RestoreSession,
+  status: RestoreOutput['status'],
+  now: Date,
+  cursor?: string,
+): RestoreOutput {
+  const { restoreId, point, to, restored, skipped, removed, failed, bytes } = session;
+  return {
+    done: cursor === undefined,
+    ...(cursor === undefined ? {} : { cursor }),
+    restoreId,
+    recoveryPointId: point.recoveryPointId,
+    to,
+    status,
+    restored,
+    skipped,
+    removed,
+    failed,
+    bytes,
+    measuredRtoSeconds: (now.getTime() - Date.parse(session.startedAt)) / 1000,
+    problems: session.problems.slice(0, 20).map((problem) => problem.slice(0, 300)),
+    reportKey: reportName(restoreId),
+  };
+}

@@ -1,0 +1,316 @@
+import type { RestoreRecord } from '../core/catalogue-records.ts';
+import { displayKey, type EntryKey, type KeyRange, type ListedEntry, type PresentEntry } from '../core/entry.ts';
+import { InvalidInputError, messageOf, NotFoundError } from '../core/errors.ts';
+import { chooseKeys } from '../core/glob.ts';
+import type { Manifest } from '../core/manifest.ts';
+import type { RestoreInput, RestoreOutput } from '../core/messages.ts';
+import type { Deadline, Ports, SourceReader, Target, UnlistedEntry, Vault } from '../core/ports.ts';
+import { formatUri, overlap, parseUri } from '../core/uri.ts';
+import { isOutOfTime } from './out-of-time.ts';
+import { presentEntries, readChain } from './read-chain.ts';
+import { findDifference, restoreEntries } from './restore-entries.ts';
+import {
+  addProblem,
+  formatCursor,
+  loadSession,
+  newSession,
+  outputOf,
+  parseRestoreCursor,
+  type RestoreCursor,
+  type RestoreSession,
+  recordOf,
+  reportName,
+  saveSession,
+} from './restore-session.ts';
+import { zipByKey } from './zip-by-key.ts';
+
+type RestorePorts = Pick<
+  Ports,
+  | 'clock'
+  | 'config'
+  | 'randomBytes'
+  | 'openVault'
+  | 'openTarget'
+  | 'work'
+  | 'recoveryPoints'
+  | 'proofs'
+  | 'events'
+  | 'metrics'
+  | 'progress'
+>;
+
+/** One call's view of a restore. */
+interface Restoring {
+  readonly input: RestoreInput;
+  readonly session: RestoreSession;
+  readonly cursor: RestoreCursor;
+  readonly vault: Vault;
+  readonly chain: readonly Manifest[];
+  readonly target: Target;
+  readonly chosen: (key: EntryKey) => boolean;
+  readonly deadline: Deadline;
+  readonly onEntry: () => void;
+}
+
+/**
+ * Restores a recovery point, or what is chosen of it, into a place. Short of time it stops between two entries and returns a cursor. Every
+ * content is hashed on the way; an entry that fails is named in the report and harms no other.
+ * @throws InvalidInputError (a target that is not empty, a bad pattern, a key that may not read back), NotFoundError, IntegrityError
+ * (a manifest or segment of the chain); then nothing was written by this call.
+ */
+export async function restore(input: RestoreInput, ports: RestorePorts, deadline: Deadline): Promise<RestoreOutput> {
+  const to = formatUri(parseUri(input.to));
+  refuseVaults(to, ports);
+  const resumed = input.progress?.cursor === undefined ? undefined : parseRestoreCursor(input.progress.cursor);
+  const session =
+    resumed === undefined ? await newSession({ ...input, to }, ports) : await loadSession(ports.work, resumed);
+  const cursor = resumed ?? firstCursor(input, session);
+  const { point } = session;
+  const vault = await ports.openVault(point.vault);
+  if (vault.keys.contentPrivateKey === undefined && !input.dryRun)
+    throw new InvalidInputError(
+      `the key given opens vault ${point.vault} for backing up only; restore with a key or passphrase of kind read`,
+    );
+  const chain = await readChain(vault, point.sourceId, point.chain);
+  const target = ports.openTarget(to);
+  const restoring: Restoring = {
+    input,
+    session,
+    cursor,
+    vault,
+    chain,
+    target,
+    chosen: chooseKeys(input.include, input.exclude),
+    deadline,
+    onEntry: () =>
+      ports.progress({
+        step: 'restore',
+        source: to,
+        entries: session.restored + session.skipped,
+        bytes: session.bytes,
+      }),
+  };
+  if (resumed === undefined) await begin(restoring, ports);
+
+  const stoppedAt = cursor.phase === 'remove' ? await removeExtras(restoring) : await writeEntries(restoring);
+  if (stoppedAt !== undefined || cursor.phase === 'remove') {
+    const next = {
+      ...cursor,
+      part: cursor.part + 1,
+      phase: stoppedAt === undefined ? ('write' as const) : cursor.phase,
+      after: stoppedAt,
+    };
+    await saveSession(ports.work, session, next.part);
+    return outputOf(session, 'running', ports.clock.now(), formatCursor(next));
+  }
+  return finish(restoring, ports);
+}
+
+const firstCursor = (input: RestoreInput, session: RestoreSession): RestoreCursor => ({
+  restoreId: session.restoreId,
+  part: 0,
+  phase: input.exact ? 'remove' : 'write',
+  after: undefined,
+});
+
+/** A restore into a vault would damage what it restores from. */
+function refuseVaults(to: string, ports: RestorePorts): void {
+  for (const [name, vault] of Object.entries(ports.config.vaults))
+    if (overlap(parseUri(to), parseUri(vault.url)))
+      throw new InvalidInputError(`${to} overlaps with vault ${name} (${vault.url}); restore into a place of its own`);
+}
+
+async function begin({ input, session, target, chain }: Restoring, ports: RestorePorts): Promise<void> {
+  if (input.onConflict === 'fail' && !input.exact && !input.dryRun) {
+    const first = await firstEntry(target);
+    if (first !== undefined)
+      throw new InvalidInputError(
+        `${session.to} is not empty (it holds "${displayKey(first)}"); choose an empty target, or say --on-conflict skip or overwrite, or --exact`,
+      );
+  }
+  const unprotected = chain.at(-1)?.unprotected ?? [];
+  for (const { key, reason } of unprotected)
+    addProblem(session, `"${displayKey(key as EntryKey)}" was not protected: ${reason}`);
+  if (!input.dryRun) await ports.proofs.recordRestore(recordOf(session, 'running', ports.clock.now()));
+}
+
+async function firstEntry(target: SourceReader): Promise<EntryKey | undefined> {
+  for await (const entry of listTarget(target, {})) return entry.key;
+  return undefined;
+}
+
+/** What is in the target; a directory that is not there yet is an empty one. A bucket is never made here. */
+async function* listTarget(target: SourceReader, range: KeyRange): AsyncGenerator<ListedEntry | UnlistedEntry> {
+  try {
+    yield* target.list(range);
+  } catch (error) {
+    if (!(error instanceof NotFoundError) || parseUri(target.uri).scheme !== 'file') throw error;
+  }
+}
+
+async function* chosenEntries({ vault, chain, chosen, cursor }: Restoring): AsyncGenerator<PresentEntry> {
+  for await (const entry of presentEntries(vault, chain, { after: cursor.after })) if (chosen(entry.key)) yield entry;
+}
+
+/** For `exact`: removes from the target what the snapshot does not have. Directories go after what is in them. */
+async function removeExtras(restoring: Restoring): Promise<EntryKey | undefined> {
+  const { target, session, cursor, chosen, deadline, input } = restoring;
+  const open: { readonly key: EntryKey; needed: boolean }[] = [];
+  const remove = async (key: EntryKey): Promise<void> => {
+    try {
+      if (!input.dryRun) await target.remove(key);
+      session.removed += 1;
+    } catch (error) {
+      if (!(error instanceof InvalidInputError)) throw error;
+      session.failed += 1;
+      addProblem(session, messageOf(error));
+    }
+  };
+  const closeBefore = async (key: EntryKey | undefined): Promise<void> => {
+    for (
+      let last = open.at(-1);
+      last !== undefined && (key === undefined || !key.startsWith(last.key));
+      last = open.at(-1)
+    ) {
+      open.pop();
+      if (!last.needed) await remove(last.key);
+    }
+  };
+  let stoppedAt: EntryKey | undefined;
+  for await (const { key, left, right } of zipByKey(
+    chosenEntries(restoring),
+    listTarget(target, { after: cursor.after }),
+  )) {
+    await closeBefore(key);
+    if (left !== undefined) for (const directory of open) directory.needed = true;
+    else if (right !== undefined && chosen(key)) {
+      if (key.endsWith('/')) open.push({ key, needed: false });
+      else await remove(key);
+    }
+    // Only where no directory is open: one that is could not be closed by the next call.
+    if (open.length === 0 && isOutOfTime(deadline)) {
+      stoppedAt = key;
+      break;
+    }
+  }
+  if (stoppedAt === undefined) await closeBefore(undefined);
+  return stoppedAt;
+}
+
+async function writeEntries(restoring: Restoring): Promise<EntryKey | undefined> {
+  const { vault, target, session, input, onEntry } = restoring;
+  const progress: { stoppedAt: EntryKey | undefined } = { stoppedAt: undefined };
+  const wanted = entriesToWrite(restoring, progress);
+  if (input.dryRun) {
+    for await (const entry of wanted) countRestored(session, entry);
+    return progress.stoppedAt;
+  }
+  for await (const result of restoreEntries(vault, wanted, target)) {
+    if (result.state === 'restored') {
+      countRestored(session, result.entry);
+      for (const name of result.notHeld) session.notHeld[name] = (session.notHeld[name] ?? 0) + 1;
+    } else {
+      session.failed += 1;
+      addProblem(session, `"${displayKey(result.entry.key)}" failed: ${result.reason}`);
+    }
+    onEntry();
+  }
+  return progress.stoppedAt;
+}
+
+function countRestored(session: RestoreSession, entry: PresentEntry): void {
+  session.restored += 1;
+  session.bytes += entry.sizeBytes;
+}
+
+/** The chosen entries that must be written; the others are counted as skipped. Ends early, and says where, when time is short. */
+async function* entriesToWrite(
+  restoring: Restoring,
+  progress: { stoppedAt: EntryKey | undefined },
+): AsyncGenerator<PresentEntry> {
+  const { input, target, session, cursor, deadline } = restoring;
+  const looks = input.exact || input.onConflict === 'skip';
+  const entries = chosenEntries(restoring);
+  const pairs = looks ? zipByKey(entries, listTarget(target, { after: cursor.after })) : withoutTarget(entries);
+  for await (const { key, left, right } of pairs) {
+    if (left !== undefined) {
+      const skip = right !== undefined && (input.exact ? await isEqual(left, right, target) : looks);
+      if (skip) session.skipped += 1;
+      else yield left;
+    }
+    if (isOutOfTime(deadline)) {
+      progress.stoppedAt = key;
+      return;
+    }
+  }
+}
+
+async function* withoutTarget(entries: AsyncIterable<PresentEntry>) {
+  for await (const left of entries) yield { key: left.key, left, right: undefined };
+}
+
+async function isEqual(
+  entry: PresentEntry,
+  found: ListedEntry | UnlistedEntry,
+  target: SourceReader,
+): Promise<boolean> {
+  if ('unprotected' in found) return false;
+  return (await findDifference(entry, found, target)) === undefined;
+}
+
+async function finish(restoring: Restoring, ports: RestorePorts): Promise<RestoreOutput> {
+  const { input, session, target, chain } = restoring;
+  const now = () => ports.clock.now();
+  if (!input.dryRun) {
+    const whole: Restoring = { ...restoring, cursor: { ...restoring.cursor, after: undefined } };
+    await target.finish(directoriesOf(whole));
+    for (const problem of await applySettings(restoring)) addProblem(session, problem);
+  }
+  for (const [name, entries] of Object.entries(session.notHeld))
+    addProblem(
+      session,
+      `${session.to} cannot hold ${name}, which ${entries} ${entries === 1 ? 'entry has' : 'entries have'}`,
+    );
+  for (const line of chain.at(-1)?.settingsNotCaptured ?? [])
+    if (input.settings) addProblem(session, `not captured: ${line}`);
+  const status = input.dryRun
+    ? 'dry-run'
+    : session.failed === 0
+      ? 'succeeded'
+      : session.restored + session.skipped > 0
+        ? 'partial'
+        : 'failed';
+  const output = outputOf(session, status, now());
+  await ports.work.put(
+    reportName(session.restoreId),
+    Buffer.from(JSON.stringify({ ...output, problems: session.problems }, null, 2)),
+  );
+  if (!input.dryRun) await tell(session, status, ports);
+  return output;
+}
+
+async function* directoriesOf(restoring: Restoring): AsyncGenerator<PresentEntry> {
+  if (!restoring.session.point.sourceUri.startsWith('file:')) return;
+  for await (const entry of chosenEntries(restoring)) if (entry.attributes.type === 'directory') yield entry;
+}
+
+/** A directory's settings are its own mode and times, and belong to a whole restore; a bucket's are set on request only. */
+async function applySettings({ input, target, chain, session }: Restoring): Promise<readonly string[]> {
+  const settings = chain.at(-1)?.sourceSettings ?? {};
+  const sameKind = parseUri(session.point.sourceUri).scheme === parseUri(session.to).scheme;
+  const chosen = (input.include ?? []).length + (input.exclude ?? []).length > 0;
+  const unasked = parseUri(session.to).scheme === 'file' && !chosen;
+  if (!sameKind) return input.settings ? [`the settings of ${session.point.sourceUri} do not fit ${session.to}`] : [];
+  return input.settings || unasked ? target.applySettings(settings) : [];
+}
+
+async function tell(session: RestoreSession, status: RestoreRecord['status'], ports: RestorePorts): Promise<void> {
+  const record = recordOf(session, status, ports.clock.now());
+  await ports.proofs.recordRestore(record);
+  const { restoreId, recoveryPointId, to, restored, failed, bytes, measuredRtoSeconds = 0 } = record;
+  const type = status === 'succeeded' ? 'Restore Succeeded' : 'Restore Failed';
+  await ports.events.publish([{ type, detail: { restoreId, recoveryPointId, to, status, restored, failed, bytes } }]);
+  ports.metrics.put({ plan: session.point.plan, source: session.point.sourceUri }, [
+    { name: 'MeasuredRtoSeconds', unit: 'Seconds', value: measuredRtoSeconds },
+  ]);
+}

@@ -1,0 +1,99 @@
+import type { Run, SourceRun } from '../core/catalogue-records.ts';
+import { ConflictError } from '../core/errors.ts';
+import {
+  type RunId,
+  runIdOf,
+  type SnapshotId,
+  type SourceId,
+  snapshotIdOf,
+  sourceIdOf,
+  timeOfSnapshot,
+} from '../core/ids.ts';
+import type { SourceWork, StartRunInput, StartRunOutput } from '../core/messages.ts';
+import { getPlan } from '../core/plan.ts';
+import type { Ports } from '../core/ports.ts';
+
+/**
+ * How long a source is held without a sign of life: longer than one worker call can last (15 minutes on Lambda), since each call
+ * extends it.
+ */
+export const LEASE_SECONDS = 20 * 60;
+
+type StartRunPorts = Pick<Ports, 'clock' | 'config' | 'runs' | 'leases' | 'recoveryPoints' | 'events'>;
+
+/**
+ * Begins a run, or goes on with one that was begun: the run id is a hash of plan, kind and scheduled time, so that two equal starts are one
+ * run. Takes the lease of each source; a source that another run holds is recorded as skipped.
+ * @throws InvalidInputError for an unknown plan.
+ */
+export async function startRun(input: StartRunInput, ports: StartRunPorts): Promise<StartRunOutput> {
+  const plan = getPlan(ports.config, input.plan);
+  const scheduledAt = new Date(input.scheduledAt).toISOString();
+  const runId = runIdOf(input.plan, input.kind, scheduledAt);
+  const startedAt = ports.clock.now().toISOString();
+  const asked: Run = { runId, plan: input.plan, kind: input.kind, scheduledAt, startedAt, status: 'running' };
+  const { run, created } = await ports.runs.start(asked);
+  if (run.status === 'succeeded' || run.status === 'skipped')
+    return { runId, plan: input.plan, status: 'done', sources: [] };
+  if (!created && run.status !== 'running') await ports.runs.update({ ...asked, startedAt: run.startedAt });
+
+  const before = new Map((await ports.runs.listSources(runId)).map((source) => [source.sourceId, source]));
+  const sources: SourceWork[] = [];
+  for (const { uri } of plan.sources) {
+    const sourceId = sourceIdOf(uri);
+    const known = before.get(sourceId);
+    if (known?.status === 'succeeded' || known?.status === 'skipped') continue;
+    const snapshotId = known?.snapshotId ?? (await nextSnapshotId(sourceId, run, ports));
+    const source = await claim({ runId, sourceId, sourceUri: uri, snapshotId, token: 0, status: 'running' }, ports);
+    await ports.runs.putSource(source);
+    if (source.status === 'running') sources.push({ plan: input.plan, runId, sourceId, snapshotId });
+  }
+  if (created)
+    await ports.events.publish([
+      { type: 'Run Started', detail: { runId, plan: input.plan, kind: input.kind, scheduledAt } },
+    ]);
+  return { runId, plan: input.plan, status: sources.length > 0 ? 'started' : 'skipped', sources };
+}
+
+/** The source with its lease, or skipped when another run holds it. */
+async function claim(source: SourceRun, ports: StartRunPorts): Promise<SourceRun> {
+  try {
+    const lease = await ports.leases.acquire(source.sourceId, source.runId, LEASE_SECONDS);
+    return { ...source, token: lease.token };
+  } catch (error) {
+    if (!(error instanceof ConflictError)) throw error;
+    return { ...source, status: 'skipped', reason: `overlapped: ${error.message}` };
+  }
+}
+
+/**
+ * Named by the run's start, or just after the newest snapshot where a clock went back: ids of a source must sort
+ * as its states followed one another.
+ */
+async function nextSnapshotId(sourceId: SourceId, run: Run, ports: StartRunPorts): Promise<SnapshotId> {
+  let at = Date.parse(run.startedAt);
+  for await (const newest of ports.recoveryPoints.listBySource(sourceId)) {
+    at = Math.max(at, Date.parse(timeOfSnapshot(newest.snapshotId)) + 1);
+    break;
+  }
+  return snapshotIdOf(new Date(at).toISOString(), run.runId, sourceId);
+}
+
+/**
+ * The lease under which a source's part of a run works, extended.
+ * @throws ConflictError when the run lost it: another run may be at work on the source, so this one must stop.
+ */
+export async function keepLease(
+  work: { readonly runId: RunId; readonly sourceId: SourceId },
+  ports: Pick<Ports, 'leases' | 'runs'>,
+): Promise<SourceRun> {
+  const source = (await ports.runs.listSources(work.runId)).find((one) => one.sourceId === work.sourceId);
+  if (source === undefined)
+    throw new ConflictError(`run ${work.runId} has no source ${work.sourceId}; start the run first`);
+  const lease = await ports.leases.acquire(work.sourceId, work.runId, LEASE_SECONDS);
+  if (lease.token !== source.token)
+    throw new ConflictError(
+      `run ${work.runId} lost its lease on source ${source.sourceUri} (token ${source.token}, now ${lease.token}); a later run has taken over`,
+    );
+  return source;
+}

@@ -1,0 +1,190 @@
+import { CUT_FROM_BYTES } from '../core/chunk.ts';
+import {
+  type Entry,
+  type EntryKey,
+  type KeyRange,
+  keyFromBytes,
+  keyToBytes,
+  type ListedEntry,
+  type PresentEntry,
+} from '../core/entry.ts';
+import { ConflictError, IntegrityError, messageOf, NotFoundError } from '../core/errors.ts';
+import type { TakeSnapshotInput, WorkerOutput } from '../core/messages.ts';
+import { getPlan } from '../core/plan.ts';
+import type { Deadline, OpenedEntry, Ports, SourceReader } from '../core/ports.ts';
+import { diffSource, type SourceDifference } from './diff-source.ts';
+import { mapInOrder } from './map-in-order.ts';
+import { isOutOfTime } from './out-of-time.ts';
+import { type MergedEntry, mergeChain, readChain } from './read-chain.ts';
+import { keepLease } from './start-run.ts';
+import { type Tally, tallyChanges } from './tally-changes.ts';
+import { damagedPart, getInventory, putPart } from './work-lists.ts';
+import { type SnapshotWriter, writeSnapshot } from './write-snapshot.ts';
+
+type TakeSnapshotPorts = Pick<
+  Ports,
+  'config' | 'randomBytes' | 'openVault' | 'openSource' | 'work' | 'leases' | 'runs' | 'contentIndex' | 'progress'
+>;
+
+/** Entries opened and read side by side; each small content is up to 1 MiB of memory. */
+const READERS = 16;
+/** How often an entry that changes while it is read is tried. */
+const ATTEMPTS = 3;
+
+/**
+ * Takes a shard's part of a snapshot: compares the listing with the chain, reads what is new, writes packs and segments, and leaves the result
+ * in the work place. Short of time it stops between two entries and returns a cursor. A damaged chain is not an error here: the part says
+ * so, and `commitSnapshot` has the snapshot taken again as a full.
+ */
+export async function takeSnapshot(
+  input: TakeSnapshotInput,
+  ports: TakeSnapshotPorts,
+  deadline: Deadline,
+): Promise<WorkerOutput> {
+  await keepLease(input, ports);
+  const inventory = await getInventory(ports.work, input);
+  const cursor = parseCursor(input);
+  const at = { shard: input.shard, part: cursor.part };
+  const vault = await ports.openVault(inventory.vault);
+  const range: KeyRange = { after: cursor.after ?? decodeKey(input.after), upTo: decodeKey(input.upTo) };
+  const reader = ports.openSource(inventory.sourceUri);
+  const damage = watchDamage();
+  try {
+    const chain = await damage.watch(readChain(vault, input.sourceId, inventory.reference));
+    const writer = writeSnapshot({
+      vault,
+      shard: input.shard,
+      chunking: vault.chunking,
+      contentIndex: ports.contentIndex,
+      randomBytes: ports.randomBytes,
+      reuse: inventory.kind !== 'full' || getPlan(ports.config, input.plan).full === 'reuse',
+      knownPacks: new Map(chain.flatMap((manifest) => manifest.packs.map((pack) => [pack.id, pack.sizeBytes]))),
+    });
+    const tally = tallyChanges(inventory.kind, (entries, bytes) =>
+      ports.progress({ step: 'take-snapshot', source: inventory.sourceUri, entries, bytes }),
+    );
+    const differences = diffSource(reader.list(range), damage.watchStream(mergeChain(vault, chain, range)));
+    const stoppedAt = await work(differences, reader, writer, tally, deadline);
+    const part = await writer.finish();
+    await putPart(ports.work, input, at, { done: stoppedAt === undefined, ...tally.result(), ...part });
+    return stoppedAt === undefined
+      ? { done: true }
+      : { done: false, cursor: `${cursor.part + 1}.${keyToBytes(stoppedAt).toString('base64url')}` };
+  } catch (error) {
+    if (damage.found() === undefined) throw error;
+    await putPart(ports.work, input, at, damagedPart(damage.found() ?? ''));
+    return { done: true };
+  }
+}
+
+/** Tells a failure of the chain, which a full mends, from a failure of the source, which it does not. */
+function watchDamage() {
+  let found: string | undefined;
+  const note = (error: unknown): void => {
+    if (error instanceof IntegrityError || error instanceof NotFoundError) found = messageOf(error);
+  };
+  return {
+    found: () => found,
+    async watch<T>(reading: Promise<T>): Promise<T> {
+      try {
+        return await reading;
+      } catch (error) {
+        note(error);
+        throw error;
+      }
+    },
+    async *watchStream(entries: AsyncGenerator<MergedEntry>): AsyncGenerator<MergedEntry> {
+      try {
+        yield* entries;
+      } catch (error) {
+        note(error);
+        throw error;
+      }
+    },
+  };
+}
+
+const decodeKey = (text: string | undefined): EntryKey | undefined =>
+  text === undefined ? undefined : keyFromBytes(Buffer.from(text, 'base64url'));
+
+function parseCursor(input: TakeSnapshotInput): { readonly part: number; readonly after: EntryKey | undefined } {
+  const cursor = /^(\d+)\.([\w-]*)$/.exec(input.progress?.cursor ?? '');
+  return cursor === null ? { part: 0, after: undefined } : { part: Number(cursor[1]), after: decodeKey(cursor[2]) };
+}
+
+/** Works through the differences in key order. Returns the key that it stopped after when time was up, undefined when all is done. */
+async function work(
+  differences: AsyncGenerator<SourceDifference>,
+  reader: SourceReader,
+  writer: SnapshotWriter,
+  tally: Tally,
+  deadline: Deadline,
+): Promise<EntryKey | undefined> {
+  const prepared = mapInOrder(differences, READERS, async (difference) => ({
+    difference,
+    opened: tally.mustRead(difference) ? await openSmall(reader, difference.listed) : undefined,
+  }));
+  for await (const { difference, opened } of prepared) {
+    const { key, listed, unlisted } = difference;
+    if (unlisted !== undefined) await tally.keep(difference, unlisted.own ? unlisted.reason : undefined, writer);
+    else if (listed === undefined) await tally.missing(difference, writer);
+    else if (opened === undefined) await tally.unchanged(difference, writer);
+    else await takeEntry(difference, listed, opened, reader, writer, tally);
+    if (isOutOfTime(deadline)) return key;
+  }
+  return undefined;
+}
+
+/** Opened: `content` is a Buffer when it was small enough to be read side by side with others. */
+type Opened =
+  | Exclude<OpenedEntry, { state: 'open' }>
+  | (Omit<Extract<OpenedEntry, { state: 'open' }>, 'content'> & { content: Buffer | AsyncIterable<Uint8Array> });
+
+/** Large contents are opened when their turn comes: an open connection must not wait behind others. */
+async function openSmall(reader: SourceReader, listed: ListedEntry): Promise<Opened | 'later'> {
+  if (listed.sizeBytes >= CUT_FROM_BYTES) return 'later';
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const opened = await reader.open(listed);
+      if (opened.state !== 'open' || opened.sizeBytes >= CUT_FROM_BYTES) return opened;
+      const parts: Uint8Array[] = [];
+      for await (const bytes of opened.content) parts.push(bytes);
+      return { ...opened, content: Buffer.concat(parts) };
+    } catch (error) {
+      if (!(error instanceof ConflictError)) throw error;
+      if (attempt === ATTEMPTS) return { state: 'unprotected', reason: CHANGING };
+    }
+  }
+}
+
+const CHANGING = `changed while it was read, ${ATTEMPTS} times; it is tried again in the next run`;
+
+async function takeEntry(
+  difference: SourceDifference,
+  listed: ListedEntry,
+  first: Opened | 'later',
+  reader: SourceReader,
+  writer: SnapshotWriter,
+  tally: Tally,
+): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    const opened: Opened = attempt === 1 && first !== 'later' ? first : await reader.open(listed);
+    if (opened.state === 'gone') return tally.missing(difference, writer);
+    if (opened.state === 'unprotected') return tally.keep(difference, opened.reason, writer);
+    const { fingerprint, attributes, content } = opened;
+    try {
+      const stored = await writer.content(
+        { key: listed.key, fingerprint, attributes },
+        content,
+        present(difference.merged?.newest),
+      );
+      return tally.taken(difference, { fingerprint, ...stored });
+    } catch (error) {
+      if (!(error instanceof ConflictError)) throw error;
+      if (attempt === ATTEMPTS) return tally.keep(difference, CHANGING, writer);
+    }
+  }
+}
+
+const present = (entry: Entry | undefined): PresentEntry | undefined =>
+  entry?.state === 'present' ? entry : undefined;

@@ -1,0 +1,139 @@
+/** Verifies the entries of a recovery point: their contents as stored, or the entries as they come back from a sandbox. */
+import { displayKey, type EntryKey, type KeyRange, type PresentEntry } from '../core/entry.ts';
+import { IntegrityError, messageOf } from '../core/errors.ts';
+import type { Target } from '../core/ports.ts';
+import { mapInOrder } from './map-in-order.ts';
+import { isOutOfTime } from './out-of-time.ts';
+import { presentEntries } from './read-chain.ts';
+import { readContents } from './read-contents.ts';
+import { findDifference, restoreEntries } from './restore-entries.ts';
+import { sampleEntries } from './sample-entries.ts';
+import type { Verifying, VerifyPorts } from './verify.ts';
+import { addDamage, addProblem } from './verify-session.ts';
+import { zipByKey } from './zip-by-key.ts';
+
+/** Contents compared side by side. */
+const READERS = 8;
+
+/** The entries that this verification looks at, in a range. */
+const chosenEntries = ({ vault, chain, session, after }: Verifying, range: KeyRange): AsyncGenerator<PresentEntry> =>
+  sampleEntries(presentEntries(vault, chain, range), {
+    seed: session.verificationId,
+    share: session.share,
+    withFirst: after === undefined,
+  });
+
+/** Ends when time is short, and says after which key. A part of the time is left for what must be done with the entries afterwards. */
+async function* whileThereIsTime(
+  entries: AsyncIterable<PresentEntry>,
+  verifying: Verifying,
+  options: { readonly keepShare: number },
+  stopped: { at: EntryKey | undefined },
+): AsyncGenerator<PresentEntry> {
+  const end = verifying.deadline.remainingMillis() * options.keepShare;
+  for await (const entry of entries) {
+    yield entry;
+    if (verifying.deadline.remainingMillis() >= end && !isOutOfTime(verifying.deadline)) continue;
+    stopped.at = entry.key;
+    return;
+  }
+}
+
+/** Reads, unseals and hashes contents. Returns the key after which it stopped, or undefined when all is done. */
+export async function verifyData(verifying: Verifying, ports: VerifyPorts): Promise<EntryKey | undefined> {
+  const { vault, session, point, after } = verifying;
+  const stopped: { at: EntryKey | undefined } = { at: undefined };
+  const entries = whileThereIsTime(chosenEntries(verifying, { after }), verifying, { keepShare: 0 }, stopped);
+  for await (const batch of readContents(vault, entries)) {
+    for (const { entry, content } of batch) {
+      try {
+        for await (const _ of content);
+      } catch (error) {
+        if (!(error instanceof IntegrityError)) throw error;
+        addDamage(session, `"${displayKey(entry.key)}": ${messageOf(error)}`);
+      }
+      session.checkedEntries += 1;
+      session.checkedBytes += entry.sizeBytes;
+    }
+    ports.progress({
+      step: 'verify',
+      source: point.sourceUri,
+      entries: session.checkedEntries,
+      bytes: session.checkedBytes,
+    });
+  }
+  return stopped.at;
+}
+
+/**
+ * Restores entries into a sandbox, reads them back from there through the place's own API, and compares entry by entry: content, attributes,
+ * existence, and that nothing else is there.
+ */
+export async function verifyRestore(
+  verifying: Verifying,
+  sandbox: Target,
+  ports: VerifyPorts,
+): Promise<EntryKey | undefined> {
+  const { vault, session, point, after } = verifying;
+  const stopped: { at: EntryKey | undefined } = { at: undefined };
+  const failed = new Set<EntryKey>();
+  // Comparing takes about as long as restoring.
+  const entries = whileThereIsTime(chosenEntries(verifying, { after }), verifying, { keepShare: 0.5 }, stopped);
+  for await (const result of restoreEntries(vault, entries, sandbox)) {
+    session.checkedEntries += 1;
+    session.checkedBytes += result.entry.sizeBytes;
+    ports.progress({
+      step: 'verify',
+      source: point.sourceUri,
+      entries: session.checkedEntries,
+      bytes: session.checkedBytes,
+    });
+    if (result.state === 'restored') continue;
+    failed.add(result.entry.key);
+    const problem = `"${displayKey(result.entry.key)}": ${result.reason}`;
+    if (result.damaged) addDamage(session, problem);
+    else addProblem(session, problem);
+  }
+  const range = { after, upTo: stopped.at };
+  await sandbox.finish(directories(chosenEntries(verifying, range)));
+  await compareSandbox(verifying, range, sandbox, failed);
+  return stopped.at;
+}
+
+async function* directories(entries: AsyncIterable<PresentEntry>): AsyncGenerator<PresentEntry> {
+  for await (const entry of entries) if (entry.attributes.type === 'directory') yield entry;
+}
+
+async function compareSandbox(
+  verifying: Verifying,
+  range: KeyRange,
+  sandbox: Target,
+  failed: ReadonlySet<EntryKey>,
+): Promise<void> {
+  const pairs = zipByKey(chosenEntries(verifying, range), sandbox.list({}));
+  let parents: EntryKey[] = [];
+  const compared = mapInOrder(pairs, READERS, async ({ key, left, right }) => {
+    if (left === undefined) return { key, extra: true };
+    if (right === undefined)
+      return {
+        key,
+        problem: failed.has(key) ? undefined : `"${displayKey(key)}" was restored but is not in the sandbox`,
+      };
+    if ('unprotected' in right)
+      return { key, problem: `"${displayKey(key)}" cannot be read back: ${right.unprotected}` };
+    return { key, problem: await findDifference(left, right, sandbox) };
+  });
+  for await (const { key, extra, problem } of compared) {
+    // A directory that came to be because an entry below it was restored is no extra; one that has none is.
+    const orphans = parents.filter((parent) => !key.startsWith(parent));
+    for (const orphan of orphans)
+      addProblem(verifying.session, `"${displayKey(orphan)}" is in the sandbox but not in the snapshot`);
+    if (extra === true && key.endsWith('/')) parents = [...parents.filter((parent) => key.startsWith(parent)), key];
+    else if (extra === true)
+      addProblem(verifying.session, `"${displayKey(key)}" is in the sandbox but not in the snapshot`);
+    else parents = [];
+    if (problem !== undefined) addProblem(verifying.session, problem);
+  }
+  for (const parent of parents)
+    addProblem(verifying.session, `"${displayKey(parent)}" is in the sandbox but not in the snapshot`);
+}

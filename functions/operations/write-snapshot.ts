@@ -1,0 +1,111 @@
+/**
+ * Writes entries into a vault in key order: contents into packs, entries into segments. A segment is written only when every pack that
+ * it points into is there.
+ */
+import type { Attributes, Entry, EntryKey, PresentEntry } from '../core/entry.ts';
+import type { PackRef, SegmentRef } from '../core/manifest.ts';
+import { collectMerkle, leafOf, type MerklePart } from '../core/merkle.ts';
+import { buildSegment, type SegmentBuilder, segmentName } from '../core/segment.ts';
+import { type ContentStoreOptions, type PendingExtent, pendingOf, storeContent } from './store-content.ts';
+
+/** Entries that wait for their pack to be closed; more of them close it early, so that memory stays bounded. */
+const MAX_WAITING = 20_000;
+
+type WaitingEntry =
+  | { readonly entry: Omit<PresentEntry, 'extents'>; readonly extents: readonly PendingExtent[] }
+  | { readonly removed: EntryKey };
+
+/** What one worker wrote. */
+export interface SnapshotPart {
+  readonly segments: readonly SegmentRef[];
+  /** Every pack that the segments point into. */
+  readonly packs: readonly PackRef[];
+  readonly merkle: MerklePart;
+  readonly storedBytes: number;
+}
+
+export interface SnapshotWriter {
+  removed(key: EntryKey): Promise<void>;
+  /** An entry whose content is in the vault already. */
+  reused(entry: PresentEntry): Promise<void>;
+  /** Stores a content and its entry; see `ContentStore.store`. Where `content` throws, no entry is added. */
+  content(
+    entry: { readonly key: EntryKey; readonly fingerprint: string; readonly attributes: Attributes },
+    content: AsyncIterable<Uint8Array> | Buffer,
+    known: PresentEntry | undefined,
+  ): Promise<{ readonly sha256: string; readonly sizeBytes: number }>;
+  /** Writes what is left; the writer is used up. */
+  finish(): Promise<SnapshotPart>;
+}
+
+export interface SnapshotWriterOptions extends ContentStoreOptions {
+  readonly shard: number;
+  /** Sizes of packs that the chain's manifests name, by pack id. */
+  readonly knownPacks: ReadonlyMap<string, number>;
+}
+
+export function writeSnapshot(options: SnapshotWriterOptions): SnapshotWriter {
+  const { vault } = options;
+  const contents = storeContent(options);
+  const packs = new Map<string, number>();
+  const segments: SegmentRef[] = [];
+  const merkle = collectMerkle();
+  let waiting: WaitingEntry[] = [];
+  let segment: SegmentBuilder | undefined;
+  let segmentBytes = 0;
+
+  const closeSegment = async (): Promise<void> => {
+    if (segment === undefined) return;
+    const { segmentId, bytes, firstKey, lastKey, entries } = segment.finish();
+    segment = undefined;
+    await contents.uploaded();
+    await vault.store.putNew(segmentName(segmentId), bytes);
+    segmentBytes += bytes.length;
+    segments.push({ id: segmentId, shard: options.shard, firstKey, lastKey, entries, sizeBytes: bytes.length });
+  };
+
+  const addEntry = async (entry: Entry): Promise<void> => {
+    if (entry.state === 'present') {
+      for (const { packId } of entry.extents.map((extent) => extent.chunk))
+        if (!packs.has(packId)) packs.set(packId, options.knownPacks.get(packId) ?? (await contents.packSize(packId)));
+    }
+    merkle.add(leafOf(entry));
+    segment ??= buildSegment(vault.keys, options.randomBytes(32));
+    segment.add(entry);
+    if (segment.full) await closeSegment();
+  };
+
+  const flush = async (): Promise<void> => {
+    await contents.closePack();
+    const ready = waiting;
+    waiting = [];
+    for (const item of ready)
+      await addEntry(
+        'removed' in item
+          ? { key: item.removed, state: 'removed' }
+          : { ...item.entry, extents: item.extents.map(contents.settle) },
+      );
+  };
+
+  const wait = async (item: WaitingEntry): Promise<void> => {
+    waiting.push(item);
+    if (contents.full || waiting.length >= MAX_WAITING) await flush();
+  };
+
+  return {
+    removed: (key) => wait({ removed: key }),
+    reused: ({ extents, ...entry }) => wait({ entry, extents: extents.map(pendingOf) }),
+    async content(entry, content, known) {
+      const { sha256, sizeBytes, extents } = await contents.store(content, known);
+      await wait({ entry: { ...entry, state: 'present', sha256, sizeBytes }, extents });
+      return { sha256, sizeBytes };
+    },
+    async finish() {
+      await flush();
+      await closeSegment();
+      await contents.uploaded();
+      const named = [...packs].map(([id, sizeBytes]) => ({ id, sizeBytes })).sort((a, b) => (a.id < b.id ? -1 : 1));
+      return { segments, packs: named, merkle: merkle.part(), storedBytes: contents.storedBytes + segmentBytes };
+    },
+  };
+}
