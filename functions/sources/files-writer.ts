@@ -1,0 +1,111 @@
+/** Writes entries back into a directory. */
+import { lstatSync, mkdirSync, rmdirSync, unlinkSync } from 'node:fs';
+import { displayKey, type EntryKey } from '../core/entry.ts';
+import { IntegrityError, InvalidInputError } from '../core/errors.ts';
+import type { SourceWriter } from '../core/ports.ts';
+import { codeOf, diskError } from './files-errors.ts';
+import { applyRootSettings, finishPlace } from './files-finish.ts';
+import { foldersOf } from './files-folders.ts';
+import { findKeyFault, type Holdable, holdableOf } from './files-keys.ts';
+import { partialFolderOf } from './files-partial.ts';
+import { type Place, pathOf, turnGiver } from './files-place.ts';
+import { putFile, putLink, type Writer } from './files-put.ts';
+import { currentIdentity, foreseeNotHeld } from './files-touch.ts';
+
+/** A directory on the way to a restored entry is closed to others until its own entry is finished. */
+const PRIVATE_FOLDER = 0o700;
+/** A source that has no directories (S3) says nothing of their modes: this user's default. */
+const DEFAULT_FOLDER = 0o777;
+
+/**
+ * The writing half of a directory source. A key never leaves the root: no directory on its way may be a symbolic link. Content is
+ * visible only when it is whole. Nothing is forced to the disk: after a power cut, restore again.
+ *
+ * `finish` must be given every directory of the restored state in which anything may have been written or removed, changed itself or
+ * not, since that moves its time. It leaves the root alone; `applySettings` sets the root's mode and time, and so comes last.
+ */
+export function fileWriter(place: Place): SourceWriter {
+  const writer: Writer = {
+    place,
+    folders: foldersOf(place),
+    partial: partialFolderOf(place),
+    identity: currentIdentity(),
+  };
+  const giveTurn = turnGiver();
+  return {
+    uri: place.uri,
+    async write(entry, content) {
+      await giveTurn();
+      const holdable = holdableOf(place, entry);
+      const folderMode = holdable.attributes === undefined ? DEFAULT_FOLDER : PRIVATE_FOLDER;
+      try {
+        if (holdable.type === 'file') return await putFile(writer, entry, holdable, { content, folderMode });
+        await drainEmpty(entry.key, content);
+        writer.folders.ensureParentOf(entry.key, folderMode);
+        return holdable.type === 'symlink'
+          ? putLink(writer, entry.key, holdable)
+          : putDirectory(writer, entry.key, holdable, folderMode);
+      } catch (error) {
+        throw diskError(error, `${place.uri}: ${displayKey(entry.key)} cannot be written`);
+      }
+    },
+    async remove(key) {
+      await giveTurn();
+      try {
+        removeKey(writer, key);
+      } catch (error) {
+        throw diskError(error, `${place.uri}: ${displayKey(key)} cannot be removed`);
+      }
+    },
+    finish: (directories) => finishPlace(place, writer.folders, directories),
+    applySettings: async (settings) => applyRootSettings(place, settings),
+  };
+}
+
+async function drainEmpty(key: EntryKey, content: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const piece of content)
+    if (piece.length > 0)
+      throw new IntegrityError(`${displayKey(key)} has content, though its entry says that it has none`);
+}
+
+/** A directory that is there is kept; what else has its name gives way. Mode, owner and times are set when all is written. */
+function putDirectory(
+  writer: Writer,
+  key: EntryKey,
+  { attributes, notHeld }: Holdable,
+  mode: number,
+): readonly string[] {
+  const path = pathOf(writer.place, key);
+  try {
+    mkdirSync(path, mode);
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+    const stats = lstatSync(path);
+    if (stats.isDirectory()) writer.folders.open(key, stats);
+    else {
+      unlinkSync(path);
+      mkdirSync(path, mode);
+    }
+  }
+  return attributes === undefined ? notHeld : foreseeNotHeld(attributes, writer.identity);
+}
+
+/** `x` and `x/` are two keys: a directory is not what is removed when the file is meant. */
+function removeKey({ place, folders }: Writer, key: EntryKey): void {
+  if (findKeyFault(place, key) !== undefined || !folders.hasParentsOf(key)) return;
+  const path = pathOf(place, key);
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats === undefined || stats.isDirectory() !== key.endsWith('/')) return;
+  try {
+    if (stats.isDirectory()) rmdirSync(path);
+    else unlinkSync(path);
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'ENOTEMPTY' || code === 'EEXIST')
+      throw new InvalidInputError(`${place.uri}: ${displayKey(key)} is not empty; remove what is in it first`, {
+        cause: error,
+      });
+    if (code !== 'ENOENT') throw error;
+  }
+  if (stats.isDirectory()) folders.forget();
+}
