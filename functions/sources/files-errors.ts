@@ -9,7 +9,10 @@ import {
 
 type ErrorClass = new (message: string, details: ErrorDetails) => BackupError;
 
-const BUSY: readonly [ErrorClass, string] = [TransientError, 'the system is short of something that comes back'];
+const BUSY: readonly [ErrorClass, string] = [
+  TransientError,
+  'the system or the disk is busy or away for the moment; try again',
+];
 
 const TABLE: Readonly<Record<string, readonly [ErrorClass, string]>> = {
   EACCES: [AccessDeniedError, 'access is denied to this user'],

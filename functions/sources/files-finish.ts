@@ -10,13 +10,13 @@ import { removePartialFolder } from './files-partial.ts';
 import { type Place, pathOf } from './files-place.ts';
 import { currentIdentity, directoryAt, touch } from './files-touch.ts';
 
-const OWNER_SEARCH = 0o100;
+const OWNER_ALL = 0o700;
 /** So many problems are told in full. */
 const TOLD = 10;
 
 /**
- * Memory grows only with the directories that their owner may not search: these get their modes last, the deepest first, so that
- * what is below stays within reach. A directory that is not there is left out: its write has told why.
+ * Memory grows only with the directories that are closed to their owner in some way: these get their modes last, the deepest first, so
+ * that what is below stays within reach. A directory that is not there is left out: its write has told why.
  * @throws AccessDeniedError naming what could not be set, after everything else was.
  */
 export async function finishPlace(
@@ -26,7 +26,7 @@ export async function finishPlace(
 ): Promise<void> {
   folders.ensureRoot();
   const identity = currentIdentity();
-  const late: { readonly key: string; readonly mode: number }[] = [];
+  const late = new Map<string, number>();
   const problems: string[] = [];
   let problemCount = 0;
   const attempt = (key: string, act: () => void) => {
@@ -40,22 +40,22 @@ export async function finishPlace(
     }
   };
 
-  const opened = folders.takeOpened();
   for await (const { key, attributes: stored } of directories) {
     const attributes = parseDiskAttributes(key, stored);
     if (attributes?.type !== 'directory' || !isThere(place, folders, key)) continue;
-    opened.delete(key);
-    const isLate = (attributes.mode & OWNER_SEARCH) === 0;
+    folders.opened.delete(key);
+    const isLate = (attributes.mode & OWNER_ALL) !== OWNER_ALL;
     attempt(key, () => {
       const { mode } = touch(directoryAt(pathOf(place, key)), attributes, identity, { setMode: !isLate });
-      if (isLate) late.push({ key, mode });
+      if (isLate) late.set(key, mode);
     });
   }
   // Directories that had to be opened to write below them, and are not themselves restored, get back the mode that they had.
-  for (const [key, mode] of opened) if (isThere(place, folders, key as EntryKey)) late.push({ key, mode });
-  late.sort((a, b) => (a.key < b.key ? 1 : -1));
-  for (const { key, mode } of late) attempt(key, () => chmodSync(pathOf(place, key), mode));
-  folders.takeOpened();
+  for (const [key, mode] of folders.opened)
+    if (!late.has(key) && isThere(place, folders, key as EntryKey)) late.set(key, mode);
+  const deepestFirst = [...late].sort(([a], [b]) => (a < b ? 1 : -1));
+  for (const [key, mode] of deepestFirst) attempt(key, () => chmodSync(pathOf(place, key), mode));
+  folders.opened.clear();
   folders.forget();
   removePartialFolder(place);
   if (problemCount > 0)

@@ -4,7 +4,7 @@ import { displayKey, type EntryKey } from '../core/entry.ts';
 import { InvalidInputError } from '../core/errors.ts';
 import { PERMISSIONS } from './files-attributes.ts';
 import { codeOf, diskError } from './files-errors.ts';
-import { type Place, parentOf, pathOf } from './files-place.ts';
+import { ancestorsOf, type Place, parentOf, pathOf } from './files-place.ts';
 
 /** Which directories are known to be real ones is remembered up to this number, about 2 MB. */
 const REMEMBERED = 10_000;
@@ -27,15 +27,15 @@ export interface Folders {
   hasParentsOf(key: EntryKey): boolean;
   /** Lets its owner write in a directory that was looked at, when that is this user, until `finish` sets its mode. */
   open(key: string, stats: Stats): void;
-  /** The modes that the directories had which were opened, by key; forgets them. */
-  takeOpened(): Map<string, number>;
+  /** The modes that the directories had which were opened, by key. */
+  readonly opened: Map<string, number>;
   /** To be called when a directory was removed. */
   forget(): void;
 }
 
 export function foldersOf(place: Place): Folders {
   const known = new Map<string, Folder>();
-  let opened = new Map<string, number>();
+  const opened = new Map<string, number>();
   let rootDevice: number | undefined;
 
   const ensureRoot = (): number => {
@@ -89,6 +89,7 @@ export function foldersOf(place: Place): Folders {
     nearestTo: nearest,
     ensureParentOf(key, mode) {
       const there = nearest(key).key;
+      if (there === parentOf(key)) return;
       for (const above of ancestorsOf(key).filter((folder) => folder.length > there.length)) {
         makeFolder(pathOf(place, above), mode);
         find(above);
@@ -97,11 +98,7 @@ export function foldersOf(place: Place): Folders {
     hasParentsOf: (key) =>
       known.has(parentOf(key)) || ancestorsOf(key).every((above) => typeof look(above) === 'object'),
     open,
-    takeOpened() {
-      const taken = opened;
-      opened = new Map();
-      return taken;
-    },
+    opened,
     forget: () => known.clear(),
   };
 }
@@ -118,13 +115,6 @@ function makeRoot(place: Place): number {
       });
     throw diskError(error, `${place.uri} cannot be made`);
   }
-}
-
-/** The keys of the directories above a key, the outermost first. */
-function ancestorsOf(key: string): readonly string[] {
-  const keys: string[] = [];
-  for (let parent: string = parentOf(key); parent !== ''; parent = parentOf(parent)) keys.unshift(parent);
-  return keys;
 }
 
 /** Success also when another writer was faster. */

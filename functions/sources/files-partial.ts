@@ -26,7 +26,7 @@ export const isPartialName = (name: string): boolean => NAME.test(name);
 export interface PartialFolder {
   /**
    * Makes something under a new temporary path on the file system of the directory `near`: in this folder, or in `near` itself where
-   * another file system is mounted there. @throws InvalidInputError when something else has the folder's name.
+   * another file system is mounted there; what a killed restore leaves in `near` stays, and is seen. @throws InvalidInputError when something else has the folder's name.
    */
   create<T>(near: Folder, make: (path: Buffer) => T): { readonly path: Buffer; readonly made: T };
 }
@@ -67,6 +67,7 @@ function makePartialFolder(place: Place): void {
 /** Removes what dead processes left, and the folder when nothing remains in it. */
 export function removePartialFolder(place: Place): void {
   const path = pathOf(place, PARTIAL_FOLDER);
+  if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return;
   try {
     for (const name of readdirSync(path)) {
       const file = pathOf(place, `${PARTIAL_FOLDER}/${name}`);
@@ -74,8 +75,8 @@ export function removePartialFolder(place: Place): void {
     }
     rmdirSync(path);
   } catch (error) {
-    // Another restore is still at work there, or has just removed it; or the name is not ours at all.
-    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST', 'ENOTDIR'].includes(codeOf(error) ?? ''))
+    // Another restore is still at work there, or has just removed it; or it has a user's files.
+    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(codeOf(error) ?? ''))
       throw diskError(error, `${place.uri}: ${PARTIAL_FOLDER} cannot be removed`);
   }
 }

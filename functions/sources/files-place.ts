@@ -37,7 +37,14 @@ export function pathOf(place: Place, key: string): Buffer {
 
 /** The key of the directory that holds the key; empty for the root. */
 export function parentOf(key: string): EntryKey {
-  return key.slice(0, key.lastIndexOf('/', key.length - 2) + 1) as EntryKey;
+  return (key.length < 2 ? '' : key.slice(0, key.lastIndexOf('/', key.length - 2) + 1)) as EntryKey;
+}
+
+/** The keys of the directories above a key, the outermost first. */
+export function ancestorsOf(key: string): readonly string[] {
+  const keys: string[] = [];
+  for (let parent: string = parentOf(key); parent !== ''; parent = parentOf(parent)) keys.unshift(parent);
+  return keys;
 }
 
 /** The root, followed where it is a link. @throws NotFoundError when absent; InvalidInputError when it is no directory. */

@@ -1,6 +1,6 @@
 /** Writes entries back into a directory. */
 import { lstatSync, mkdirSync, rmdirSync, unlinkSync } from 'node:fs';
-import { displayKey, type EntryKey } from '../core/entry.ts';
+import { displayKey, type EntryKey, type PresentEntry } from '../core/entry.ts';
 import { IntegrityError, InvalidInputError } from '../core/errors.ts';
 import type { SourceWriter } from '../core/ports.ts';
 import { codeOf, diskError } from './files-errors.ts';
@@ -8,7 +8,7 @@ import { applyRootSettings, finishPlace } from './files-finish.ts';
 import { foldersOf } from './files-folders.ts';
 import { findKeyFault, type Holdable, holdableOf } from './files-keys.ts';
 import { partialFolderOf } from './files-partial.ts';
-import { type Place, pathOf, turnGiver } from './files-place.ts';
+import { ancestorsOf, type Place, pathOf, turnGiver } from './files-place.ts';
 import { putFile, putLink, type Writer } from './files-put.ts';
 import { currentIdentity, foreseeNotHeld } from './files-touch.ts';
 
@@ -32,23 +32,18 @@ export function fileWriter(place: Place): SourceWriter {
     identity: currentIdentity(),
   };
   const giveTurn = turnGiver();
+  const directoriesFirst = orderOfDirectories();
   return {
     uri: place.uri,
-    async write(entry, content) {
-      await giveTurn();
-      const holdable = holdableOf(place, entry);
-      const folderMode = holdable.attributes === undefined ? DEFAULT_FOLDER : PRIVATE_FOLDER;
-      try {
-        if (holdable.type === 'file') return await putFile(writer, entry, holdable, { content, folderMode });
-        await drainEmpty(entry.key, content);
-        writer.folders.ensureParentOf(entry.key, folderMode);
-        return holdable.type === 'symlink'
-          ? putLink(writer, entry.key, holdable)
-          : putDirectory(writer, entry.key, holdable, folderMode);
-      } catch (error) {
-        throw diskError(error, `${place.uri}: ${displayKey(entry.key)} cannot be written`);
-      }
-    },
+    write: (entry, content) =>
+      directoriesFirst(entry.key, async () => {
+        await giveTurn();
+        try {
+          return await put(writer, entry, content);
+        } catch (error) {
+          throw diskError(error, `${place.uri}: ${displayKey(entry.key)} cannot be written`);
+        }
+      }),
     async remove(key) {
       await giveTurn();
       try {
@@ -60,6 +55,40 @@ export function fileWriter(place: Place): SourceWriter {
     finish: (directories) => finishPlace(place, writer.folders, directories),
     applySettings: async (settings) => applyRootSettings(place, settings),
   };
+}
+
+/**
+ * Writes go on side by side; one that begins while a directory above it is still being written waits for it, because something else
+ * may yet have to give way to that directory.
+ */
+function orderOfDirectories() {
+  const begun = new Map<string, Promise<unknown>>();
+  return async <T>(key: EntryKey, act: () => Promise<T>): Promise<T> => {
+    const above = begun.size === 0 ? [] : ancestorsOf(key).flatMap((directory) => begun.get(directory) ?? []);
+    const done = above.length === 0 ? act() : Promise.allSettled(above).then(act);
+    if (!key.endsWith('/')) return done;
+    begun.set(key, done);
+    try {
+      return await done;
+    } finally {
+      begun.delete(key);
+    }
+  };
+}
+
+async function put(
+  writer: Writer,
+  entry: PresentEntry,
+  content: AsyncIterable<Uint8Array>,
+): Promise<readonly string[]> {
+  const holdable = holdableOf(writer.place, entry);
+  const folderMode = holdable.attributes === undefined ? DEFAULT_FOLDER : PRIVATE_FOLDER;
+  if (holdable.type === 'file') return putFile(writer, entry, holdable, { content, folderMode });
+  await drainEmpty(entry.key, content);
+  writer.folders.ensureParentOf(entry.key, folderMode);
+  return holdable.type === 'symlink'
+    ? putLink(writer, entry.key, holdable)
+    : putDirectory(writer, entry.key, holdable, folderMode);
 }
 
 async function drainEmpty(key: EntryKey, content: AsyncIterable<Uint8Array>): Promise<void> {

@@ -152,7 +152,7 @@ describe('writing', () => {
     ['writeSync', 'EDQUOT', AccessDeniedError, /quota/],
     ['writeSync', 'EFBIG', InvalidInputError, /size/],
     ['openSync', 'EROFS', AccessDeniedError, /read-only/],
-    ['openSync', 'EMFILE', TransientError, /comes back/],
+    ['openSync', 'EMFILE', TransientError, /try again/],
     ['renameSync', 'EILSEQ', InvalidInputError, /name/],
     ['renameSync', 'ENAMETOOLONG', InvalidInputError, /too long/],
     ['renameSync', 'ENOENT', TransientError, /vanished/],

@@ -82,6 +82,24 @@ describe.each([
     expect(existsSync(`${root}/a/b/new`)).toBe(true);
   });
 
+  it('may be closed when another process finishes them, as after an interruption', async () => {
+    await run(async () => {
+      const tree = [
+        directory('a/', { mode: 0o755, mtimeNs: '1600000000000000000' }),
+        directory('a/b/', { mode: 0o500, mtimeNs: '1600000000000000000' }),
+        directory('a/b/c/', { mode: 0o000, mtimeNs: '1600000000000000000' }),
+        directory('a/b/c/d/', { mode: 0o400, mtimeNs: '1600000000000000000' }),
+      ];
+      await restore([...tree, file('a/b/c/d/x')]);
+      chmodSync(`${root}/a`, 0o500);
+      await fileSource(root).finish(each(...tree));
+    });
+    expect(modeOf('a')).toBe(0o755);
+    expect([modeOf('a/b'), modeOf('a/b/c'), modeOf('a/b/c/d')]).toEqual([0o500, 0o000, 0o400]);
+    for (const name of ['a', 'a/b', 'a/b/c', 'a/b/c/d'])
+      expect(statSync(`${root}/${name}`).mtimeMs).toBe(1_600_000_000_000);
+  });
+
   it('get back the mode that they had when only something below them was restored', async () => {
     await run(async () => {
       mkdirSync(`${root}/a/b`, { recursive: true });

@@ -187,6 +187,17 @@ it.each([
   rmSync(`${root}-moved`, { recursive: true });
 });
 
+it('fails at once when the root is replaced, before anything of the other one is listed', async () => {
+  make('a', 'b', 'z');
+  const listing = fileSource(root).list({})[Symbol.asyncIterator]();
+  await listing.next();
+  renameSync(root, `${root}-moved`);
+  mkdirSync(root);
+  make('z');
+  await expect(listing.next()).rejects.toThrow(TransientError);
+  rmSync(`${root}-moved`, { recursive: true });
+});
+
 it('hides the folder of a restore that was cut short, and only in the root', async () => {
   const source = fileSource(root);
   await source.write(entry('x', 'x', diskAttributes('file')), stream('x'));

@@ -191,6 +191,25 @@ describe('what is in the way', () => {
     expect(pathsOf(root)).toContain('a/b');
   });
 
+  it('gives way to a directory before what is written below it at the same time', async () => {
+    for (const name of ['a', 'b']) writeFileSync(`${root}/${name}`, 'x');
+    async function* slowly() {
+      await new Promise((resolve) => setImmediate(resolve));
+      yield Buffer.alloc(0);
+    }
+    const slow = (name: string) => target.write(entry(key(name), '', diskAttributes('directory')), slowly());
+    await Promise.all([slow('a/'), slow('a/b/'), putFile('a/b/c', 'x'), slow('b/'), putFile('b/c', 'x')]);
+    await target.finish(each());
+    expect(pathsOf(root)).toEqual(['a', 'a/b', 'a/b/c', 'b', 'b/c']);
+  });
+
+  it('does not hold up the refusal of keys of slashes while a directory is written', async () => {
+    const names = ['/', '//', 'a//', '/a/'];
+    const written = [putDirectory('a/'), ...names.map((name) => putDirectory(name))];
+    const states = (await Promise.allSettled(written)).map(({ status }) => status);
+    expect(states).toEqual(['fulfilled', 'rejected', 'rejected', 'rejected', 'rejected']);
+  });
+
   it('keeps what a directory holds when the directory is written again', async () => {
     await putFile('a/b', 'b');
     await putDirectory('a/');
