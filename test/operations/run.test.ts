@@ -1,0 +1,270 @@
+import { describe, expect, it } from 'vitest';
+import { keyFromText } from '../../functions/core/entry.ts';
+import { fill, noise } from '../fakes/noise.ts';
+import { contentsOf, impatient, makeWorld, type World } from '../fakes/world.ts';
+
+const restored = async (world: World, recoveryPointId?: Parameters<World['check']>[0]) => {
+  const to = `s3://restored/${Math.random().toString(36).slice(2)}/`;
+  const output = await world.restoreTo({ recoveryPointId: recoveryPointId ?? (await world.latest()), to });
+  expect(output.status).toBe('succeeded');
+  return contentsOf(world.place(to));
+};
+
+describe('a run', () => {
+  it('takes a full that comes back exactly', async () => {
+    const world = makeWorld();
+    fill(world);
+    expect((await world.run('full')).status).toBe('succeeded');
+    expect(await restored(world)).toEqual(contentsOf(world.source));
+  });
+
+  it('brings back each state of a chain of full, incremental and differential', async () => {
+    const world = makeWorld();
+    fill(world);
+    const states: object[] = [];
+    const points: Awaited<ReturnType<World['latest']>>[] = [];
+    const kinds = ['full', 'incremental', 'incremental', 'differential', 'incremental', 'full', 'differential'] as const;
+    for (const [step, kind] of kinds.entries()) {
+      const { source } = world;
+      source.put(`new/${step}`, noise(`new${step}`, 70_000));
+      source.put('small/003.json', `changed in step ${step}`);
+      source.entries.delete(keyFromText(`small/01${step}.json`));
+      if (step % 2 === 1) source.entries.delete(keyFromText('medium'));
+      else source.put('medium', noise(`m${step}`, 80_000));
+      const run = await world.run(kind);
+      expect(run.status).toBe('succeeded');
+      states.push(contentsOf(source));
+      points.push(await world.latest());
+    }
+    for (const [step, state] of states.entries()) expect(await restored(world, points[step])).toEqual(state);
+  });
+
+  it('records kind, base and chain as they are defined', async () => {
+    const world = makeWorld();
+    fill(world);
+    const ids: string[] = [];
+    for (const kind of ['full', 'incremental', 'incremental', 'differential', 'incremental'] as const) {
+      await world.run(kind);
+      ids.push(await world.latest());
+    }
+    const points = await Promise.all(ids.map((id) => world.ports.recoveryPoints.find(id as never)));
+    const snapshots = points.map((point) => point?.snapshotId);
+    expect(points.map((point) => point?.kind)).toEqual(['full', 'incremental', 'incremental', 'differential', 'incremental']);
+    expect(points.map((point) => point?.baseId)).toEqual([undefined, snapshots[0], snapshots[1], snapshots[0], snapshots[3]]);
+    expect(points[2]?.chain).toEqual(snapshots.slice(0, 3));
+    expect(points[4]?.chain).toEqual([snapshots[0], snapshots[3], snapshots[4]]);
+  });
+
+  it('writes no pack and no segment, and reads no content, for an unchanged source', async () => {
+    const world = makeWorld();
+    fill(world);
+    await world.run('full');
+    const [blobs, reads] = [new Set(world.vaults.primary.blobs.keys()), world.source.reads];
+    for (const kind of ['incremental', 'differential'] as const) await world.run(kind);
+    const added = [...world.vaults.primary.blobs.keys()].filter((name) => !blobs.has(name));
+    expect(added.map((name) => name.split('/')[0])).toEqual(['manifests', 'manifests']);
+    expect(world.source.reads).toBe(reads);
+  });
+
+  it('stores no content again in a second full, though it reads all of it', async () => {
+    const world = makeWorld();
+    fill(world);
+    await world.run('full');
+    const [packs, reads] = [packsOf(world), world.source.reads];
+    await world.run('full');
+    expect(packsOf(world)).toEqual(packs);
+    expect(world.source.reads).toBe(2 * reads);
+    expect(await restored(world)).toEqual(contentsOf(world.source));
+  });
+
+  it('writes every byte again in a full that is independent', async () => {
+    const world = makeWorld({ plan: { full: 'independent' } });
+    fill(world);
+    await world.run('full');
+    const before = packsOf(world);
+    await world.run('full');
+    expect(packsOf(world).length).toBe(2 * before.length);
+    for (const name of before) world.vaults.primary.blobs.delete(name);
+    expect(await restored(world)).toEqual(contentsOf(world.source));
+  });
+
+  it('stores equal contents once', async () => {
+    const world = makeWorld();
+    for (let i = 0; i < 20; i += 1) world.source.put(`copy-${i}`, noise('same', 500_000));
+    for (let i = 0; i < 20; i += 1) world.source.put(`tiny-${i}`, noise('tiny', 30_000));
+    await world.run('full');
+    const bytes = packsOf(world).reduce((sum, name) => sum + (world.vaults.primary.blobs.get(name)?.length ?? 0), 0);
+    expect(bytes).toBeLessThan(560_000);
+    expect(await restored(world)).toEqual(contentsOf(world.source));
+  });
+
+  it('stores only what changed around an insertion into a large content', async () => {
+    const world = makeWorld();
+    const large = noise('large', 20_000_000);
+    world.source.put('large', large);
+    await world.run('full');
+    const before = packsOf(world);
+    world.source.put('large', Buffer.concat([large.subarray(0, 9_000_000), Buffer.from('inserted'), large.subarray(9_000_000)]));
+    await world.run('incremental');
+    const added = packsOf(world).filter((name) => !before.includes(name));
+    const bytes = added.reduce((sum, name) => sum + (world.vaults.primary.blobs.get(name)?.length ?? 0), 0);
+    expect(bytes).toBeLessThan(9_000_000);
+    expect(await restored(world)).toEqual(contentsOf(world.source));
+  });
+
+  it('gives the same result however often its workers run out of time', async () => {
+    const [hurried, calm] = [makeWorld(), makeWorld()];
+    for (const world of [hurried, calm]) fill(world);
+    await hurried.run('full', undefined, impatient(5));
+    await calm.run('full');
+    const [a, b] = await Promise.all([hurried, calm].map(async (world) => world.ports.recoveryPoints.find(await world.latest())));
+    expect(a?.root).toBe(b?.root);
+    expect(a?.counts).toEqual(b?.counts);
+    expect(await restored(hurried)).toEqual(contentsOf(hurried.source));
+  });
+
+  it('is one run with one recovery point when it is started twice with the same time', async () => {
+    const world = makeWorld();
+    fill(world);
+    const first = await world.run('full', '2026-03-01T02:00:00.000Z');
+    world.source.put('later', 'x');
+    const second = await world.run('full', '2026-03-01T03:00:00+01:00');
+    expect(second.started).toMatchObject({ runId: first.runId, status: 'done', sources: [] });
+    expect(second.recoveryPoints).toEqual(first.recoveryPoints);
+    expect([...world.vaults.primary.blobs.keys()].filter((name) => name.startsWith('manifests/'))).toHaveLength(1);
+  });
+
+  it('is skipped, visibly, while another run holds the source', async () => {
+    const world = makeWorld();
+    fill(world);
+    await world.run('full');
+    const [state] = [(await world.ports.recoveryPoints.find(await world.latest()))?.sourceId];
+    if (state === undefined) throw new Error('no source');
+    await world.ports.leases.acquire(state, 'f'.repeat(32) as never, 3600);
+    const run = await world.run('incremental');
+    expect(run.status).toBe('skipped');
+    expect(run.sources[0]).toMatchObject({ status: 'skipped', reason: expect.stringContaining('overlapped') });
+    expect(world.events.at(-1)?.type).toBe('Run Skipped');
+  });
+
+  it('names what could not be protected, keeps its last good state, and is partial', async () => {
+    const world = makeWorld();
+    fill(world);
+    await world.run('full');
+    const before = contentsOf(world.source);
+    world.source.put('medium', 'newer, unreadable');
+    world.source.put('fresh', 'unreadable from the start');
+    world.source.failures.set(keyFromText('medium'), 'denied');
+    world.source.failures.set(keyFromText('fresh'), 'changes-always');
+    for (const kind of ['incremental', 'differential', 'full'] as const) {
+      const run = await world.run(kind);
+      expect(run.status).toBe('partial');
+      const point = await world.ports.recoveryPoints.find(await world.latest());
+      expect(point?.counts.unprotected).toBe(2);
+      const to = `s3://restored/${kind}/`;
+      const report = await world.restoreTo({ recoveryPointId: await world.latest(), to });
+      expect(report.problems.filter((problem) => /"(medium|fresh)" was not protected/.test(problem))).toHaveLength(2);
+      expect(contentsOf(world.place(to))).toEqual(before);
+    }
+  });
+
+  it('leaves out what was deleted between listing and reading, and takes again what changed once while it was read', async () => {
+    const world = makeWorld();
+    fill(world);
+    world.source.failures.set(keyFromText('medium'), 'gone');
+    world.source.failures.set(keyFromText('large'), 'changes-once');
+    expect((await world.run('full')).status).toBe('succeeded');
+    const { medium: _, ...rest } = contentsOf(world.source);
+    expect(await restored(world)).toEqual(rest);
+  });
+
+  it('keeps what lies below a directory that cannot be listed', async () => {
+    const world = makeWorld();
+    fill(world);
+    await world.run('full');
+    const before = contentsOf(world.source);
+    world.source.unlisted.set(keyFromText('small/'), { unprotected: 'access denied', subtree: true });
+    expect((await world.run('incremental')).status).toBe('partial');
+    expect(await restored(world)).toEqual(before);
+  });
+
+  it('marks a snapshot of a source that was emptied, or lost most of its entries, as suspect', async () => {
+    const world = makeWorld();
+    fill(world);
+    await world.run('full');
+    for (const key of [...world.source.entries.keys()].slice(0, 30)) world.source.entries.delete(key);
+    expect((await world.run('incremental')).status).toBe('partial');
+    expect((await world.ports.recoveryPoints.find(await world.latest()))?.suspect).toMatch(/30 of 45 entries are gone/);
+    world.source.entries.clear();
+    await world.run('full');
+    expect((await world.ports.recoveryPoints.find(await world.latest()))?.suspect).toMatch(/empty where it held 15/);
+    expect(world.events.map((event) => event.type)).toContain('Recovery Point Suspect');
+  });
+
+  it('restores the last trusted state of a source unless a suspect one is named', async () => {
+    const world = makeWorld();
+    fill(world);
+    await world.run('full');
+    const before = contentsOf(world.source);
+    world.source.entries.clear();
+    await world.run('incremental');
+    await world.restoreTo({ source: 's3://bucket/data/', to: 's3://restored/latest/' });
+    expect(contentsOf(world.place('s3://restored/latest/'))).toEqual(before);
+    await world.restoreTo({ recoveryPointId: await world.latest(), to: 's3://restored/named/' });
+    expect(contentsOf(world.place('s3://restored/named/'))).toEqual({});
+  });
+});
+
+const packsOf = (world: World): string[] => [...world.vaults.primary.blobs.keys()].filter((name) => name.startsWith('packs/')).sort();
+
+describe('a base that is missing or damaged', () => {
+  const damages: Record<string, (blobs: Map<string, Buffer>, name: string) => void> = {
+    missing: (blobs, name) => blobs.delete(name),
+    truncated: (blobs, name) => blobs.set(name, blobs.get(name)?.subarray(0, -7) ?? Buffer.alloc(0)),
+    'a flipped bit in': (blobs, name) => {
+      const bytes = Buffer.from(blobs.get(name) ?? '');
+      bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
+      blobs.set(name, bytes);
+    },
+  };
+  for (const [damage, apply] of Object.entries(damages)) {
+    for (const kind of ['manifests', 'segments', 'packs'] as const) {
+      // A flipped bit in a pack shows when the pack is read: a backup never reads one, verification does.
+      if (damage === 'a flipped bit in' && kind === 'packs') continue;
+      for (const wanted of ['incremental', 'differential'] as const) {
+        it(`turns the ${wanted} after ${damage} ${kind} into a full that says so and comes back exactly`, async () => {
+          const world = makeWorld();
+          fill(world);
+          await world.run('full');
+          world.source.put('more', 'x');
+          await world.run('incremental');
+          const { blobs } = world.vaults.primary;
+          for (const name of [...blobs.keys()].filter((one) => one.startsWith(`${kind}/`)).slice(0, 1)) apply(blobs, name);
+          world.source.put('small/000.json', 'changed');
+          const run = await world.run(wanted);
+          expect(run.status).toBe('succeeded');
+          const point = await world.ports.recoveryPoints.find(await world.latest());
+          expect(point).toMatchObject({ kind: 'full', fullBecause: expect.stringContaining('damaged') });
+          expect(await restored(world)).toEqual(contentsOf(world.source));
+        });
+      }
+    }
+  }
+});
+
+describe('five sources of which one fails', () => {
+  it('leaves four safe, and the run partial with the reason', async () => {
+    const sources = [1, 2, 3, 4, 5].map((n) => `s3://bucket-${n}/`);
+    const world = makeWorld({ sources });
+    for (const uri of sources) world.place(uri).put('x', uri);
+    world.place('s3://bucket-3/').absent = true;
+    const run = await world.run('full');
+    expect(run).toMatchObject({ status: 'partial', failed: 1 });
+    expect(run.recoveryPoints).toHaveLength(4);
+    expect(run.sources.find((source) => source.status === 'failed')).toMatchObject({ sourceUri: 's3://bucket-3/', error: 'NotFoundError' });
+    for (const uri of sources.filter((one) => one !== 's3://bucket-3/')) {
+      await world.restoreTo({ source: uri, to: `${uri.replace('bucket', 'restored')}` });
+      expect(contentsOf(world.place(uri.replace('bucket', 'restored')))).toEqual(contentsOf(world.place(uri)));
+    }
+  });
+});
