@@ -1,0 +1,142 @@
+import { createRequire } from 'node:module';
+import { describe, expect, it } from 'vitest';
+import { ERROR_NAMES } from '../../functions/core/errors.ts';
+import { allStates, machineNames, machineText, nextOf, readMachine, scopesOf } from './definitions.ts';
+import { SUBSTITUTIONS } from './substitutions.ts';
+
+// The package brings no types.
+const validate: (
+  definition: object,
+  options: { checkPaths: boolean; checkArn: boolean },
+) => { readonly isValid: boolean; readonly errorsText?: (separator: string) => string } = createRequire(
+  import.meta.url,
+)('asl-validator');
+
+/** Error names that AWS itself raises and that mean "it may go well next time" for work that is safe to repeat. */
+const RETRIED_OF_AWS = [
+  'Lambda.ServiceException',
+  'Lambda.AWSLambdaException',
+  'Lambda.SdkClientException',
+  'Lambda.TooManyRequestsException',
+  'Lambda.Unknown',
+  'Sandbox.Timedout',
+  'States.Timeout',
+  'States.ItemReaderFailed',
+  'StepFunctions.ExecutionLimitExceeded',
+  'StepFunctions.AWSStepFunctionsException',
+  'StepFunctions.SdkClientException',
+];
+
+const isLambdaTask = (resource: string | undefined) => resource?.endsWith('FunctionArn}') === true;
+const tasks = allStates.filter(({ state }) => state.Type === 'Task');
+const lambdaTasks = tasks.filter(({ state }) => isLambdaTask(state.Resource));
+
+describe.each(machineNames)('the machine %s', (name) => {
+  it('is valid Amazon States Language with its substitutions in place', () => {
+    const text = machineText(name).replace(/\$\{(\w+)\}/g, 'arn:aws:lambda:eu-west-1:123456789012:function:$1');
+    const result = validate(JSON.parse(text), { checkPaths: true, checkArn: true });
+    expect(result.errorsText?.('\n') ?? '').toBe('');
+    expect(result.isValid).toBe(true);
+  });
+
+  it('needs the substitutions of the closed list and no others', () => {
+    const found = [...machineText(name).matchAll(/\$\{([^}]*)\}/g)].map((match) => match[1]);
+    expect([...new Set(found)].sort()).toEqual(
+      Object.entries(SUBSTITUTIONS).find(([machine]) => machine === name)?.[1],
+    );
+  });
+
+  it('speaks JSONPath only', () => {
+    const text = machineText(name);
+    for (const field of ['QueryLanguage', '"Arguments"', '"Assign"', '"Output"', '"Condition"', '{%'])
+      expect(text).not.toContain(field);
+  });
+
+  it('ends by itself some day', () => {
+    expect(readMachine(name).TimeoutSeconds).toBeGreaterThan(0);
+  });
+
+  it('has every state once, so that the local engine can tell them apart', () => {
+    const names = scopesOf(name).flatMap(({ scope }) => Object.keys(scope.States));
+    expect(names).toEqual([...new Set(names)]);
+  });
+
+  it.each(scopesOf(name))('$where leads only to states that are there, and to each of them', ({ scope }) => {
+    const reached = new Set<string>();
+    const toVisit = [scope.StartAt];
+    for (let state = toVisit.pop(); state !== undefined; state = toVisit.pop()) {
+      if (reached.has(state)) continue;
+      reached.add(state);
+      const definition = scope.States[state];
+      expect(definition, `there is no state ${state}`).toBeDefined();
+      if (definition !== undefined) toVisit.push(...nextOf(definition));
+    }
+    expect([...reached].sort()).toEqual(Object.keys(scope.States).sort());
+  });
+});
+
+describe('every state', () => {
+  it.each(allStates)('$where/$name says what it is for', ({ state }) => {
+    expect(state.Comment?.length).toBeGreaterThan(10);
+  });
+});
+
+describe('every Task', () => {
+  it.each(tasks)('$where/$name has a limit of its own', ({ state }) => {
+    expect(state.TimeoutSeconds).toBeGreaterThan(0);
+  });
+
+  it.each(tasks)('$where/$name catches whatever is left', ({ state }) => {
+    expect(state.Catch?.at(-1)?.ErrorEquals).toEqual(['States.ALL']);
+  });
+
+  it.each(lambdaTasks)('$where/$name retries TransientError', ({ state }) => {
+    expect(state.Retry?.flatMap((retrier) => retrier.ErrorEquals)).toContain('TransientError');
+  });
+
+  it.each(lambdaTasks)('$where/$name outlasts the fifteen minutes of a Lambda function', ({ state }) => {
+    expect(state.TimeoutSeconds).toBeGreaterThan(900);
+  });
+
+  it('is a Lambda function, or the verification that a run waits for', () => {
+    const others = tasks.filter((task) => !lambdaTasks.includes(task)).map(({ state }) => state.Resource);
+    expect(others).toEqual(['arn:aws:states:::states:startExecution.sync:2']);
+  });
+});
+
+describe('every Retry', () => {
+  const retriers = allStates.flatMap(({ where, name, state }) =>
+    (state.Retry ?? []).map((retrier, index) => ({ where, name, index, retrier })),
+  );
+
+  it.each(retriers)('$where/$name ($index) backs off with full jitter and an end', ({ retrier }) => {
+    expect(retrier.JitterStrategy).toBe('FULL');
+    expect(retrier.BackoffRate).toBeGreaterThan(1);
+    expect(retrier.MaxAttempts).toBeGreaterThan(0);
+    expect(retrier.MaxAttempts).toBeLessThanOrEqual(10);
+    expect(retrier.MaxDelaySeconds).toBeLessThanOrEqual(300);
+  });
+
+  it.each(retriers)('$where/$name ($index) retries nothing but what may pass', ({ retrier }) => {
+    for (const error of retrier.ErrorEquals) expect(['TransientError', ...RETRIED_OF_AWS]).toContain(error);
+  });
+});
+
+it('names no error of its own that is not in errors.ts', () => {
+  const named = allStates
+    .flatMap(({ state }) => [...(state.Retry ?? []), ...(state.Catch ?? [])])
+    .flatMap((rule) => rule.ErrorEquals);
+  const own = named.filter((error) => !/^(States|Lambda|Sandbox|StepFunctions)\./.test(error));
+  expect(own.length).toBeGreaterThan(0);
+  for (const error of own) expect(ERROR_NAMES).toContain(error);
+});
+
+it('ends no Map iteration with more than nothing, so that outputs stay small whatever the source', () => {
+  const inMaps = machineNames
+    .flatMap(scopesOf)
+    .filter(({ where }) => where.includes('/'))
+    .flatMap(({ scope }) => Object.values(scope.States))
+    .filter((state) => state.Type === 'Succeed' || state.End === true);
+  expect(inMaps.length).toBe(3);
+  for (const state of inMaps) expect(state).toMatchObject({ Type: 'Succeed', OutputPath: null });
+});
