@@ -1,0 +1,49 @@
+/** Sandboxes: fresh places into which a verification restores, gone when it is done. */
+import { existsSync, mkdirSync } from 'node:fs';
+import { chmod, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Sandbox, Target } from '../core/ports.ts';
+import { formatUri, type PlaceUri, parseUri } from '../core/uri.ts';
+
+export interface SandboxOptions {
+  /** URIs of places for sandboxes; the first of the source's own kind serves. */
+  readonly places: readonly string[];
+  readonly openTarget: (uri: string) => Target;
+  /** Hex; sets apart a sandbox from what a crash has left of an earlier one. */
+  readonly suffix: string;
+}
+
+/** A new place for a source at `sourceUri`, or undefined where no place is of its kind. `id` is for a person who looks at the place. */
+export function makeSandbox(sourceUri: string, id: string, options: SandboxOptions): Sandbox | undefined {
+  const kind = parseUri(sourceUri).scheme;
+  const place = options.places.map(parseUri).find((uri) => uri.scheme === kind);
+  if (place === undefined) return undefined;
+  const uri = within(place, `holdfast-sandbox-${id}-${options.suffix}`);
+  // A directory that is not there is an absent target, and not an empty one.
+  if (uri.scheme === 'file') mkdirSync(uri.path, { recursive: true, mode: 0o700 });
+  const target = options.openTarget(formatUri(uri));
+  return { target, dispose: () => (uri.scheme === 'file' ? removeFolder(uri.path) : removeEntries(target)) };
+}
+
+function within(place: PlaceUri, name: string): PlaceUri {
+  if (place.scheme === 'file') return { scheme: 'file', path: join(place.path, name) };
+  const prefix = place.prefix === '' || place.prefix.endsWith('/') ? place.prefix : `${place.prefix}/`;
+  return { ...place, prefix: `${prefix}${name}/` };
+}
+
+async function removeEntries(target: Target): Promise<void> {
+  for await (const { key } of target.list({})) await target.remove(key);
+}
+
+/** Folders come back with the modes that they had, which may forbid to empty them. */
+async function removeFolder(folder: string): Promise<void> {
+  if (!existsSync(folder)) return;
+  await makeWritable(folder);
+  await rm(folder, { recursive: true, force: true });
+}
+
+async function makeWritable(folder: string | Buffer): Promise<void> {
+  await chmod(folder, 0o700);
+  for (const entry of await readdir(folder, { withFileTypes: true, encoding: 'buffer' }))
+    if (entry.isDirectory()) await makeWritable(Buffer.concat([Buffer.from(folder), Buffer.from('/'), entry.name]));
+}

@@ -1,0 +1,73 @@
+import { afterEach, expect, it, vi } from 'vitest';
+import { z } from 'zod';
+import { powertoolsMetrics } from '../../functions/runtime/powertools-metrics.ts';
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllEnvs();
+});
+
+const lineSchema = z.looseObject({
+  _aws: z.object({
+    CloudWatchMetrics: z.tuple([
+      z.object({
+        Namespace: z.string(),
+        Dimensions: z.array(z.array(z.string())),
+        Metrics: z.array(z.object({ Name: z.string(), Unit: z.string() })),
+      }),
+    ]),
+  }),
+});
+type Line = z.output<typeof lineSchema>;
+const directiveOf = (line: Line | undefined) => line?._aws.CloudWatchMetrics[0];
+
+/** What stands on stdout after some metrics were put. */
+function linesOf(put: (metrics: ReturnType<typeof powertoolsMetrics>) => void): readonly Line[] {
+  vi.stubEnv('POWERTOOLS_SERVICE_NAME', 'take-snapshot');
+  let printed = '';
+  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    printed += String(text);
+    return true;
+  });
+  put(powertoolsMetrics());
+  vi.mocked(process.stdout.write).mockRestore();
+  return printed
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => lineSchema.parse(JSON.parse(line)));
+}
+
+it.each([
+  [{ plan: 'web-app' }],
+  [{ plan: 'web-app', source: 's3://acme/' }],
+  [{ plan: 'web-app', source: 's3://acme/', vault: 'primary' }],
+])('puts a metric under exactly the dimensions %o', (dimensions) => {
+  const [line] = linesOf((metrics) => metrics.put(dimensions, [{ name: 'RunFailed', unit: 'Count', value: 1 }]));
+  expect(directiveOf(line)).toMatchObject({ Namespace: 'Holdfast', Dimensions: [Object.keys(dimensions)] });
+  expect(line).toMatchObject({ ...dimensions, RunFailed: 1 });
+});
+
+it('puts several values on one line, with their units', () => {
+  const [line] = linesOf((metrics) =>
+    metrics.put({ plan: 'p' }, [
+      { name: 'SnapshotSeconds', unit: 'Seconds', value: 12 },
+      { name: 'StoredBytes', unit: 'Bytes', value: 0 },
+    ]),
+  );
+  expect(line).toMatchObject({ SnapshotSeconds: 12, StoredBytes: 0 });
+  expect(directiveOf(line)).toMatchObject({
+    Metrics: [
+      { Name: 'SnapshotSeconds', Unit: 'Seconds' },
+      { Name: 'StoredBytes', Unit: 'Bytes' },
+    ],
+  });
+});
+
+it('carries no dimension from one line to the next', () => {
+  const lines = linesOf((metrics) => {
+    metrics.put({ plan: 'a', vault: 'primary' }, [{ name: 'RunFailed', unit: 'Count', value: 1 }]);
+    metrics.put({ plan: 'b' }, [{ name: 'RunFailed', unit: 'Count', value: 1 }]);
+  });
+  expect(directiveOf(lines[1])?.Dimensions).toEqual([['plan']]);
+  expect(lines[1]).not.toHaveProperty('vault');
+});

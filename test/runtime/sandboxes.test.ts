@@ -1,0 +1,94 @@
+import { chmod, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type EntryKey, keyFromText } from '../../functions/core/entry.ts';
+import type { Target } from '../../functions/core/ports.ts';
+import { makeSandbox } from '../../functions/runtime/sandboxes.ts';
+import { fileSource } from '../../functions/sources/files.ts';
+
+let folder: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'holdfast-sandbox-test-'));
+});
+
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+const pathOf = (uri: string) => uri.slice('file://'.length);
+const openFolder = (uri: string) => fileSource(pathOf(uri));
+
+const sandboxIn = (place: string) => {
+  const sandbox = makeSandbox('file:///srv', 'v1', {
+    places: [`file://${place}`],
+    openTarget: openFolder,
+    suffix: '0a0b',
+  });
+  if (sandbox === undefined) throw new Error('there is no sandbox');
+  return { sandbox, path: pathOf(sandbox.target.uri) };
+};
+
+describe('a sandbox of a directory', () => {
+  it('is an empty directory that nobody else can read', async () => {
+    const { path } = sandboxIn(folder);
+    expect(await readdir(path)).toEqual([]);
+    expect((await stat(path)).mode & 0o777).toBe(0o700);
+  });
+
+  it('is gone with all that was restored, whatever the modes', async () => {
+    const { sandbox, path } = sandboxIn(folder);
+    await mkdir(join(path, 'closed', 'inner'), { recursive: true });
+    await writeFile(join(path, 'closed', 'inner', 'file'), 'x');
+    await writeFile(Buffer.concat([Buffer.from(`${path}/closed/`), Buffer.from([0xff, 0xfe])]), 'not UTF-8');
+    await chmod(join(path, 'closed', 'inner'), 0o000);
+    await chmod(join(path, 'closed'), 0o500);
+    await sandbox.dispose();
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('leaves alone what a link in it leads to', async () => {
+    const { sandbox, path } = sandboxIn(folder);
+    const outside = await mkdtemp(join(folder, 'outside-'));
+    await writeFile(join(outside, 'file'), 'x');
+    await symlink(outside, join(path, 'link'));
+    await chmod(outside, 0o755);
+    await sandbox.dispose();
+    expect(await readdir(outside)).toEqual(['file']);
+    expect((await stat(outside)).mode & 0o777).toBe(0o755);
+  });
+
+  it('may be gone already', async () => {
+    const { sandbox, path } = sandboxIn(folder);
+    await rm(path, { recursive: true });
+    await expect(sandbox.dispose()).resolves.toBeUndefined();
+  });
+});
+
+describe('a sandbox in a bucket', () => {
+  it('is emptied entry by entry', async () => {
+    const keys = new Set(['a', 'b/c'].map(keyFromText));
+    const target = {
+      ...fileSource(folder),
+      async *list() {
+        for (const key of [...keys]) yield { key, fingerprint: '', sizeBytes: 0 };
+      },
+      remove: async (key: EntryKey) => {
+        keys.delete(key);
+      },
+    } satisfies Target;
+    const opened: string[] = [];
+    const sandbox = makeSandbox('s3://acme/', 'v1', {
+      places: ['s3://work/sandbox/'],
+      openTarget: (uri) => {
+        opened.push(uri);
+        return target;
+      },
+      suffix: '0a0b',
+    });
+    await sandbox?.dispose();
+    expect(opened).toEqual(['s3://work/sandbox/holdfast-sandbox-v1-0a0b/']);
+    expect(keys.size).toBe(0);
+  });
+});
