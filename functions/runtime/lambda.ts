@@ -57,7 +57,10 @@ export function lambdaOver(tools: { readonly ports: () => Promise<Ports>; readon
 }
 
 /** `export const handler = lambda(startRunInput, startRun)` */
-export const lambda = lambdaOver({ ports: () => lambdaPorts(process.env), logger: new Logger({ serviceName: 'holdfast' }) });
+export const lambda = lambdaOver({
+  ports: () => lambdaPorts(process.env),
+  logger: new Logger({ serviceName: 'holdfast' }),
+});
 
 function parseInput<Input>(schema: z.ZodType<Input>, event: unknown, functionName: string): Input {
   const checked = check(schema, event);
