@@ -95,6 +95,23 @@ describe('reading over the wire', () => {
     },
   );
 
+  it('refuses a whole blob whose size it was not told, since a part would look the same', async () => {
+    answer = (_, response) => {
+      response.writeHead(200, { 'transfer-encoding': 'chunked' });
+      response.end('0123');
+    };
+    await expect(store().get('a')).rejects.toThrow(IntegrityError);
+  });
+
+  it('looks up whether a blob reaches as far as an empty range', async () => {
+    answer = (_, response) => {
+      response.writeHead(200, { 'content-length': 10, 'last-modified': 'Wed, 25 Nov 2026 10:00:00 GMT' }).end();
+    };
+    expect(await store().get('a', { offset: 10, length: 0 })).toHaveLength(0);
+    await expect(store().get('a', { offset: 11, length: 0 })).rejects.toThrow(IntegrityError);
+    expect(requests.map(({ method }) => method)).toEqual(['HEAD', 'HEAD']);
+  });
+
   it('refuses bytes that are not those of the checksum sent along', async () => {
     answer = (_, response) => {
       response.writeHead(200, { 'content-length': 4, 'x-amz-checksum-crc32': 'AAAAAA==' });

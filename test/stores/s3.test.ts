@@ -278,6 +278,16 @@ describe('deleting from a bucket', () => {
     await expect(store.delete('a')).rejects.toThrow(AccessDeniedError);
   });
 
+  it('does not take the words of a place for those of the store', async () => {
+    const named = s3BlobStore(new S3Client({ region: 'eu-west-1' }), {
+      bucket: 'acme-vault',
+      prefix: 'WORM object lock/',
+    });
+    sdk.on(HeadObjectCommand).resolves({ LastModified: MODIFIED, VersionId: 'v1' });
+    sdk.on(DeleteObjectCommand).rejects(refusal('Access Denied'));
+    await expect(named.delete('a')).rejects.toThrow(AccessDeniedError);
+  });
+
   it('does not take another error for a lock', async () => {
     sdk.on(HeadObjectCommand).resolves({ LastModified: MODIFIED, VersionId: 'v1', ObjectLockRetainUntilDate: later });
     sdk.on(DeleteObjectCommand).rejects(vendorError('SlowDown', 503));
