@@ -1,0 +1,140 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { deployedPlan } from '../../functions/runtime/deploy/deployed-plan.ts';
+import { deployment } from '../../functions/runtime/deploy/deployment.ts';
+import { EXAMPLE, readPlanSource } from '../../functions/runtime/deploy/plan-source.ts';
+import { onePlan, planFile } from './plans.ts';
+
+const HYBRID = `
+# a comment
+vaults:
+  main: { url: "s3://the-vault" }
+  office: { url: "file:///mnt/backup" }
+plans:
+  app: { sources: ["s3://the-source/"], vault: main, replicateTo: [office] }
+  disk: { sources: ["file:///home"], vault: main }
+  home: { sources: ["s3://other-source/"], vault: office }
+`;
+
+describe('what an account can run', () => {
+  it('is plans of buckets, replicated into buckets', () => {
+    const { config } = deployedPlan(planFile(HYBRID));
+    expect(Object.keys(config.plans)).toEqual(['app']);
+    expect(config.plans.app?.replicateTo).toEqual([]);
+    expect(Object.keys(config.vaults)).toEqual(['main']);
+  });
+
+  it('what is left out is named, with the command that does it', () => {
+    expect(deployedPlan(planFile(HYBRID)).notices).toEqual([
+      expect.stringMatching(/vault "office".*holdfast replicate app --to office/),
+      expect.stringMatching(/plan "disk".*file:\/\/\/home.*holdfast run disk/),
+      expect.stringMatching(/plan "home".*"office".*holdfast run home/),
+    ]);
+  });
+
+  it('a plan that mixes directories with buckets is refused', () => {
+    const mixed = planFile(`
+vaults: { main: { url: "s3://the-vault" } }
+plans: { app: { sources: ["s3://the-source/", "file:///home"], vault: main } }`);
+    expect(() => deployedPlan(mixed)).toThrow(/mixes file:\/\/\/home/);
+  });
+
+  it('a file without a plan for the account is refused', () => {
+    expect(() => deployedPlan(onePlan({ source: 'file:///home' }))).toThrow(/nothing to deploy.*file:\/\/\/home/);
+  });
+
+  it.each([
+    ['a source', 's3://the-vault/elsewhere/', ''],
+    ['a sandbox', 's3://the-source/', 'verify: { sandbox: "s3://the-vault/elsewhere/" }'],
+  ])('%s in the bucket of a vault is refused', (_, source, more) => {
+    const vaults = '  main: { url: "s3://the-vault/vault/" }';
+    expect(() => deployedPlan(onePlan({ source, more, vaults }))).toThrow(/in the bucket of vault "main"/);
+  });
+});
+
+describe('a deployment', () => {
+  const options = { service: 'holdfast', stage: 'test', region: 'eu-west-1', existingVaults: [], restoreTargets: [] };
+
+  it('never lets a restore write to a vault', () => {
+    expect(() => deployment(onePlan(), { ...options, restoreTargets: ['s3://the-vault/'] })).toThrow(
+      /a restore never writes to a vault/,
+    );
+  });
+
+  it('names the vaults that need a stack of their own', () => {
+    const { Outputs, notices } = deployment(
+      onePlan({ vaults: '  main: { url: "s3://the-vault", region: us-east-1 }' }),
+      options,
+    );
+    expect(Outputs).toMatchObject({ VaultsElsewhere: { Value: 'main: s3://the-vault (us-east-1)' } });
+    expect(notices).toContainEqual(expect.stringContaining('us-east-1'));
+  });
+
+  it('subscribes each address once', () => {
+    const config = planFile(`
+vaults: { main: { url: "s3://the-vault" } }
+plans:
+  one: { sources: ["s3://one/"], vault: main, notify: [a@example.com, b@example.com] }
+  two: { sources: ["s3://two/"], vault: main, notify: [a@example.com] }`);
+    const endpoints = Object.values(deployment(config, options).Resources)
+      .filter((resource) => resource.Type === 'AWS::SNS::Subscription')
+      .map((resource) => resource.Properties.Endpoint);
+    expect(endpoints).toEqual(['a@example.com', 'b@example.com']);
+  });
+});
+
+describe('where the plan comes from', () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'holdfast-plan-'));
+    mkdirSync(join(folder, 'test/fixtures'), { recursive: true });
+    writeFileSync(join(folder, EXAMPLE), planText('example'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  const planText = (name: string) => `
+vaults: { main: { url: "s3://the-vault" } }
+plans: { ${name}: { sources: ["s3://the-source/"], vault: main } } # ${name}
+`;
+  const read = async (setting: string, deploying = false) => {
+    const source = await readPlanSource({ projectFolder: folder, setting, deploying });
+    return Object.keys(source.config.plans);
+  };
+
+  it('the file that is named comes first', async () => {
+    writeFileSync(join(folder, 'holdfast.yml'), planText('own'));
+    writeFileSync(join(folder, 'named.yml'), planText('named'));
+    expect(await read('named.yml')).toEqual(['named']);
+  });
+
+  it('then holdfast.yml', async () => {
+    writeFileSync(join(folder, 'holdfast.yml'), planText('own'));
+    expect(await read('')).toEqual(['own']);
+  });
+
+  it('then the example, to package only', async () => {
+    expect(await read('')).toEqual(['example']);
+    await expect(read('', true)).rejects.toThrow(/the example protects nothing of yours/);
+  });
+
+  it('a named file that is missing is an error, not the example', async () => {
+    await expect(read('mising.yml')).rejects.toThrow(/no plan file .*mising\.yml/);
+  });
+
+  it('the functions get the file as it stands', async () => {
+    const source = await readPlanSource({ projectFolder: folder, setting: EXAMPLE, deploying: false });
+    expect(source.text).toBe(planText('example'));
+  });
+
+  it('the functions get no plan that they cannot run', async () => {
+    writeFileSync(join(folder, 'holdfast.yml'), HYBRID);
+    const { text } = await readPlanSource({ projectFolder: folder, setting: '', deploying: true });
+    expect(parse(text)).toMatchObject({
+      plans: { app: { sources: ['s3://the-source/'], vault: 'main', replicateTo: [] } },
+    });
+    expect(Object.keys(planFile(text).plans)).toEqual(['app']);
+  });
+});
