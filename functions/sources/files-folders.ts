@@ -25,9 +25,7 @@ export interface Folders {
   ensureParentOf(key: EntryKey, mode: number): void;
   /** Whether every directory above the key is there, as a real one. */
   hasParentsOf(key: EntryKey): boolean;
-  /** Lets its owner write in a directory that was looked at, when that is this user, until `finish` sets its mode. */
-  open(key: string, stats: Stats): void;
-  /** The modes that the directories had which were opened, by key. */
+  /** The modes, by key, of directories that were closed to their owner, this user, and are open to it until `finish` sets their mode. */
   readonly opened: Map<string, number>;
   /** To be called when a directory was removed. */
   forget(): void;
@@ -97,7 +95,6 @@ export function foldersOf(place: Place): Folders {
     },
     hasParentsOf: (key) =>
       known.has(parentOf(key)) || ancestorsOf(key).every((above) => typeof look(above) === 'object'),
-    open,
     opened,
     forget: () => known.clear(),
   };

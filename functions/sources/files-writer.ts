@@ -109,9 +109,7 @@ function putDirectory(
     mkdirSync(path, mode);
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error;
-    const stats = lstatSync(path);
-    if (stats.isDirectory()) writer.folders.open(key, stats);
-    else {
+    if (!lstatSync(path).isDirectory()) {
       unlinkSync(path);
       mkdirSync(path, mode);
     }

@@ -91,6 +91,7 @@ describe.each([
         directory('a/b/c/d/', { mode: 0o400, mtimeNs: '1600000000000000000' }),
       ];
       await restore([...tree, file('a/b/c/d/x')]);
+      chmodSync(`${root}/a/b`, 0o000);
       chmodSync(`${root}/a`, 0o500);
       await fileSource(root).finish(each(...tree));
     });
@@ -98,6 +99,14 @@ describe.each([
     expect([modeOf('a/b'), modeOf('a/b/c'), modeOf('a/b/c/d')]).toEqual([0o500, 0o000, 0o400]);
     for (const name of ['a', 'a/b', 'a/b/c', 'a/b/c/d'])
       expect(statSync(`${root}/${name}`).mtimeMs).toBe(1_600_000_000_000);
+  });
+
+  it('get the mode of the snapshot and not the closed one that they had', async () => {
+    await run(async () => {
+      mkdirSync(`${root}/a`, { mode: 0o500 });
+      await restore([directory('a/', { mode: 0o755 }), file('a/x')]);
+    });
+    expect(modeOf('a')).toBe(0o755);
   });
 
   it('get back the mode that they had when only something below them was restored', async () => {

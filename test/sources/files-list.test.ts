@@ -198,6 +198,20 @@ it('fails at once when the root is replaced, before anything of the other one is
   rmSync(`${root}-moved`, { recursive: true });
 });
 
+it('fails at the end when the root was replaced by one that has the same entries', async () => {
+  make('a', 'b');
+  const drain = async () => {
+    for await (const line of fileSource(root).list({})) {
+      if (line.key !== 'a') continue;
+      renameSync(root, `${root}-moved`);
+      mkdirSync(root);
+      make('a', 'b');
+    }
+  };
+  await expect(drain()).rejects.toThrow(TransientError);
+  rmSync(`${root}-moved`, { recursive: true });
+});
+
 it('hides the folder of a restore that was cut short, and only in the root', async () => {
   const source = fileSource(root);
   await source.write(entry('x', 'x', diskAttributes('file')), stream('x'));
@@ -210,6 +224,7 @@ it('hides the folder of a restore that was cut short, and only in the root', asy
 });
 
 it('lists a folder of that name as soon as it holds anything else', async () => {
-  make('.holdfast-partial/', '.holdfast-partial/mine');
-  expect(await linesOf(fileSource(root))).toEqual(['.holdfast-partial/', '.holdfast-partial/mine']);
+  const own = '.holdfast-partial/0123456789ab.4711.89abcdef.12';
+  make('.holdfast-partial/', own, '.holdfast-partial/mine');
+  expect(await linesOf(fileSource(root))).toEqual(['.holdfast-partial/', own, '.holdfast-partial/mine']);
 });

@@ -1,4 +1,6 @@
 import {
+  chmodSync,
+  chownSync,
   existsSync,
   linkSync,
   lstatSync,
@@ -23,6 +25,7 @@ import {
   key,
   linkTo,
   makeRoot,
+  NOBODY,
   pathsOf,
   removeRoots,
   stream,
@@ -254,11 +257,13 @@ describe('content', () => {
   });
 
   it.each([
-    ['more', 'xyz'],
-    ['less', 'x'],
-  ])('that has %s bytes than its entry says is not taken', async (_, content) => {
+    ['more', 'xy', 'xyz'],
+    ['less', 'xy', 'x'],
+    ['many more', Buffer.alloc(100_000), Buffer.alloc(100_001)],
+    ['far less', Buffer.alloc(100_000), 'x'],
+  ])('that has %s bytes than its entry says is not taken', async (_, said, content) => {
     await putFile('x', 'old');
-    await expect(target.write(entry(key('x'), 'xy', diskAttributes('file')), stream(content))).rejects.toThrow(
+    await expect(target.write(entry(key('x'), said, diskAttributes('file')), stream(content))).rejects.toThrow(
       IntegrityError,
     );
     expect(readFileSync(`${root}/x`, 'utf8')).toBe('old');
@@ -326,6 +331,15 @@ describe('owners', () => {
     });
     expect([modeOf('plain'), modeOf('set'), modeOf('mine')]).toEqual([0o1755, 0o755, 0o6755]);
   });
+});
+
+it.runIf(isRoot())('gives a file its own group, also where new files get that of their directory', async () => {
+  chownSync(root, NOBODY, 23);
+  chmodSync(root, 0o2777);
+  await asUser(async () => {
+    expect(await fileSource(root).write(entry(key('x'), 'x', diskAttributes('file')), stream('x'))).toEqual([]);
+  });
+  expect(lstatSync(`${root}/x`).gid).toBe(NOBODY);
 });
 
 describe('removal', () => {
