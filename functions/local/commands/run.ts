@@ -1,0 +1,181 @@
+/** `holdfast run PLAN`: one run, told source by source. */
+import type { RecoveryPoint, Run, SnapshotKind, SourceRun } from '../../core/catalogue-records.ts';
+import { snapshotKindSchema } from '../../core/catalogue-records.ts';
+import { displayKey, type EntryKey } from '../../core/entry.ts';
+import { NotFoundError } from '../../core/errors.ts';
+import { runIdOf } from '../../core/ids.ts';
+import { manifestName, openManifest } from '../../core/manifest.ts';
+import { getPlan } from '../../core/plan.ts';
+import type { Ports } from '../../core/ports.ts';
+import { assertApart } from '../apart.ts';
+import { positional, value } from '../arguments.ts';
+import { collect } from '../collect.ts';
+import type { Console } from '../console.ts';
+import { EXIT } from '../failure.ts';
+import { counted, pairs, plain, showBytes, showCount, showSeconds } from '../figures.ts';
+import { instantFrom } from '../places.ts';
+import { type CommandContext, type Session, withSession } from '../session.ts';
+
+/** One entry that could not be backed up; the key as `displayKey` shows it. */
+export interface UnprotectedLine {
+  readonly key: string;
+  readonly reason: string;
+}
+
+/** What became of one source in a run. */
+export interface SourceReport {
+  readonly source: string;
+  readonly status: SourceRun['status'];
+  readonly error?: string;
+  readonly reason?: string;
+  readonly recoveryPoint?: RecoveryPoint;
+  readonly replicas: readonly RecoveryPoint[];
+  readonly unprotected: readonly UnprotectedLine[];
+}
+
+export interface RunReport {
+  readonly run: Run;
+  readonly sources: readonly SourceReport[];
+}
+
+export interface RunRequest {
+  readonly plan: string;
+  readonly kind: SnapshotKind;
+  /** ISO-8601 UTC with milliseconds; with plan and kind it names the run. */
+  readonly scheduledAt: string;
+}
+
+export async function runCommand(context: CommandContext): Promise<number> {
+  const { invocation, console } = context;
+  const kind = snapshotKindSchema.parse(value(invocation, 'kind') ?? 'incremental');
+  const given = value(invocation, 'scheduled-at');
+  const scheduledAt = given === undefined ? new Date().toISOString() : instantFrom(given, '--scheduled-at');
+  const plan = positional(invocation, 0);
+  return withSession(context, async (session) => {
+    context.interruption.resume = `go on with it by: holdfast run ${plan} --kind ${kind} --scheduled-at ${scheduledAt}`;
+    const report = await runPlan(session, { plan, kind, scheduledAt });
+    await console.document(report);
+    await printReport(console, report);
+    return exitCodeOf(report.run.status);
+  });
+}
+
+/** Runs the `backup` machine and reads what became of it. @throws what kept the run from starting or from ending. */
+export async function runPlan(session: Session, request: RunRequest): Promise<RunReport> {
+  const { ports } = session;
+  const plan = getPlan(session.config, request.plan);
+  await assertApart(session.config, request.plan, session.stateFolder);
+  // Opened before anything is recorded, so that a wrong key or a vault that is not there ends the command at once.
+  await ports.openVault(plan.vault);
+  await session.freeLeases();
+  const result = await session.execute('backup', { ...request });
+  const runId = runIdOf(request.plan, request.kind, request.scheduledAt);
+  const run = await findRun(ports, runId);
+  if (result.status === 'FAILED' && (run === undefined || run.status === 'running')) throw session.failureOf(result);
+  if (run === undefined) throw new NotFoundError(`run ${runId} is not in the catalogue although it ended`);
+  return reportOf(ports, run);
+}
+
+async function findRun(ports: Pick<Ports, 'runs'>, runId: Run['runId']): Promise<Run | undefined> {
+  try {
+    return await ports.runs.get(runId);
+  } catch (error) {
+    if (error instanceof NotFoundError) return undefined;
+    throw error;
+  }
+}
+
+async function reportOf(ports: Ports, run: Run): Promise<RunReport> {
+  const points = await collect(ports.recoveryPoints.listByRun(run.runId));
+  const sources: SourceReport[] = [];
+  for (const source of await ports.runs.listSources(run.runId)) {
+    const own = points.filter((point) => point.sourceId === source.sourceId);
+    const primary = ports.config.plans[run.plan]?.vault;
+    const recoveryPoint = own.find((point) => point.vault === primary) ?? own[0];
+    sources.push({
+      source: source.sourceUri,
+      status: source.status,
+      ...(source.error === undefined ? {} : { error: source.error }),
+      ...(source.reason === undefined ? {} : { reason: source.reason }),
+      ...(recoveryPoint === undefined ? {} : { recoveryPoint }),
+      replicas: own.filter((point) => point !== recoveryPoint),
+      unprotected: recoveryPoint === undefined ? [] : await unprotectedOf(ports, recoveryPoint),
+    });
+  }
+  return { run, sources };
+}
+
+/** Every entry that the snapshot could not back up, from its manifest. */
+export async function unprotectedOf(
+  ports: Pick<Ports, 'openVault'>,
+  point: RecoveryPoint,
+): Promise<readonly UnprotectedLine[]> {
+  if (point.counts.unprotected === 0) return [];
+  const vault = await ports.openVault(point.vault);
+  const name = manifestName(point.sourceId, point.snapshotId);
+  const manifest = openManifest(vault.keys, name, await vault.store.get(name));
+  // The manifest holds keys as strings whose units are bytes, which is what an EntryKey is.
+  return manifest.unprotected.map(({ key, reason }) => ({ key: displayKey(key as EntryKey), reason }));
+}
+
+function exitCodeOf(status: Run['status']): number {
+  if (status === 'succeeded') return EXIT.done;
+  return status === 'partial' ? EXIT.partial : EXIT.failed;
+}
+
+/** So many unprotected entries are named; `show` and `--json` name all. */
+const NAMED_UNPROTECTED = 10;
+
+async function printReport(console: Console, { run, sources }: RunReport): Promise<void> {
+  for (const source of sources) {
+    await console.line(plain(source.source));
+    await console.lines(linesOf(source).map((line) => `  ${line}`));
+    await console.line();
+  }
+  await console.line(`run ${run.runId} of ${run.plan}: ${run.status}`);
+}
+
+function linesOf(source: SourceReport): readonly string[] {
+  const point = source.recoveryPoint;
+  const why = source.reason === undefined ? '' : `: ${plain(source.reason)}`;
+  if (point === undefined) return pairs([['status', `${source.status}${why}`]]);
+  const because = point.fullBecause === undefined ? '' : ` (${plain(point.fullBecause)})`;
+  const { counts, sizes } = point;
+  const rows: (readonly [string, string])[] = [
+    ['status', `${source.status}${why}`],
+    ['recovery point', point.recoveryPointId],
+    ['kind', `${point.kind}${because}`],
+    ['entries', showCount(counts.entries)],
+    [
+      'changes',
+      `${showCount(counts.added)} added, ${showCount(counts.changed)} changed, ${showCount(counts.removed)} removed`,
+    ],
+    [
+      'content',
+      `${showBytes(sizes.contentBytes)}; read ${showBytes(sizes.readBytes)}, stored ${showBytes(sizes.storedBytes)}`,
+    ],
+    ['duration', showSeconds((Date.parse(point.finishedAt) - Date.parse(point.startedAt)) / 1000)],
+    ['verification', verificationOf(point)],
+    ...source.replicas.map((replica) => ['replica', `${replica.recoveryPointId} ${replica.status}`] as const),
+  ];
+  if (point.suspect !== undefined) rows.push(['SUSPECT', plain(point.suspect)]);
+  if (point.damage !== undefined) rows.push(['DAMAGED', plain(point.damage)]);
+  return [...pairs(rows), ...unprotectedLines(source.unprotected, NAMED_UNPROTECTED)];
+}
+
+/** `verified (restore, 2026-11-25 10:22:09 UTC)`, or that there was none. */
+export function verificationOf(point: RecoveryPoint): string {
+  return point.verified === undefined ? 'none yet' : `${point.verified.outcome} at level ${point.verified.level}`;
+}
+
+/** The heading and a line for each of the first `most` unprotected entries. */
+export function unprotectedLines(unprotected: readonly UnprotectedLine[], most: number): readonly string[] {
+  if (unprotected.length === 0) return [];
+  const named = unprotected.slice(0, most).map(({ key, reason }) => `  ${key}: ${plain(reason)}`);
+  const more = unprotected.length - named.length;
+  return [
+    `NOT PROTECTED: ${counted(unprotected.length, 'entry', 'entries')}`,
+    ...named,
+    ...(more > 0 ? [`  and ${showCount(more)} more; "holdfast show" names all`] : []),
+  ];
+}

@@ -1,0 +1,114 @@
+/** The command line: parse, act, and say what went wrong in one sentence and an exit code. */
+import { realpathSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { flag, parseCommandLine } from './arguments.ts';
+import { catCommand, diffCommand, findCommand, lsCommand } from './commands/browse.ts';
+import { initCommand } from './commands/init.ts';
+import { listCommand, showCommand } from './commands/list.ts';
+import { replicateCommand, verifyCommand } from './commands/prove.ts';
+import { restoreCommand } from './commands/restore.ts';
+import { runCommand } from './commands/run.ts';
+import { rebuildCommand, statusCommand } from './commands/status.ts';
+import { Console, type Shell } from './console.ts';
+import { describeFailure, EXIT } from './failure.ts';
+import { plain } from './figures.ts';
+import { commandHelp, generalHelp } from './help.ts';
+import { type Interruption, interruption } from './interruption.ts';
+import type { CommandContext } from './session.ts';
+
+const ACTIONS: Readonly<Record<string, (context: CommandContext) => Promise<number>>> = {
+  init: initCommand,
+  run: runCommand,
+  list: listCommand,
+  show: showCommand,
+  ls: lsCommand,
+  find: findCommand,
+  diff: diffCommand,
+  cat: catCommand,
+  restore: restoreCommand,
+  verify: verifyCommand,
+  replicate: replicateCommand,
+  status: statusCommand,
+  'catalogue rebuild': rebuildCommand,
+  help: helpCommand,
+  version: versionCommand,
+};
+
+/** Runs one command; never throws. Returns the exit code. */
+export async function main(shell: Shell, stop: Interruption): Promise<number> {
+  // A failure to parse is told in JSON too where that was asked for.
+  let console = new Console(shell, { json: shell.args.includes('--json') });
+  try {
+    const invocation = parseCommandLine(shell.args);
+    console = new Console(shell, { json: flag(invocation, 'json') });
+    const action = ACTIONS[invocation.command];
+    if (action === undefined) throw new Error(`the command "${invocation.command}" does nothing`);
+    return await action({ shell, console, invocation, interruption: stop });
+  } catch (error) {
+    const { sentence, exitCode, unexpected } = describeFailure(error);
+    await console.failure(error);
+    // Several problems of one plan file stand on a line each.
+    for (const line of sentence.split('\n')) await console.note(`holdfast: ${plain(line)}`);
+    if (shell.env.HOLDFAST_DEBUG === '1' && error instanceof Error) await console.note(stackOf(error));
+    else if (unexpected) await console.note('holdfast: HOLDFAST_DEBUG=1 shows where it arose');
+    return exitCode;
+  }
+}
+
+function stackOf(error: Error): string {
+  const cause = error.cause instanceof Error ? `\ncaused by ${stackOf(error.cause)}` : '';
+  return `${error.stack ?? error.message}${cause}`;
+}
+
+async function helpCommand({ console, invocation }: CommandContext): Promise<number> {
+  const [command] = invocation.positionals;
+  const lines = command === undefined ? generalHelp() : commandHelp(command);
+  await console.document({ help: lines });
+  await console.lines(lines);
+  return EXIT.done;
+}
+
+async function versionCommand({ console }: CommandContext): Promise<number> {
+  const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'));
+  await console.document({ version });
+  await console.line(String(version));
+  return EXIT.done;
+}
+
+/** The folder in which the user typed: npm runs a package's scripts in the package's folder and hands the user's on. */
+export function userFolder(env: NodeJS.ProcessEnv): string {
+  const byScript = env.npm_package_name === 'holdfast' && env.npm_lifecycle_event !== 'npx';
+  return byScript && env.INIT_CWD !== undefined ? env.INIT_CWD : process.cwd();
+}
+
+/** Gives `act` this process's shell and its signals, and ends the process with the exit code. */
+export async function inThisProcess(act: (shell: Shell, stop: Interruption) => Promise<number>): Promise<void> {
+  const { stdin, stdout, stderr, env, argv } = process;
+  const shell: Shell = { args: argv.slice(2), env, folder: userFolder(env), stdin, stdout, stderr };
+  // Whoever reads our output may stop reading, as `head` does: nothing is wrong then.
+  stdout.on('error', (error) => {
+    if ('code' in error && error.code === 'EPIPE') process.exit(EXIT.done);
+    throw error;
+  });
+  const stop = interruption({
+    say: (text) => stderr.write(`\nholdfast: ${text}\n`),
+    kill: (exitCode) => process.exit(exitCode),
+    millis: () => performance.now(),
+  });
+  process.on('SIGINT', () => stop.signal());
+  process.on('SIGTERM', () => stop.signal());
+  process.exitCode = await act(shell, stop);
+}
+
+/** Whether Node was started with this very file. */
+export function isStarted(file: string): boolean {
+  const [, started] = process.argv;
+  return started !== undefined && realpathSync(started) === file;
+}
+
+/** The `holdfast` command. */
+export async function runFromShell(): Promise<void> {
+  await inThisProcess(main);
+}
+
+if (isStarted(import.meta.filename)) await runFromShell();

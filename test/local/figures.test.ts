@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest';
+import { plain, shorten, showBytes, showSeconds, table, widthOf } from '../../functions/local/figures.ts';
+
+describe('figures', () => {
+  it.each([
+    [0, '0 B'],
+    [1023, '1023 B'],
+    [1024, '1.0 KiB'],
+    [1_048_575, '1.0 MiB'],
+    [1_572_864, '1.5 MiB'],
+    [2 ** 60, '1024.0 PiB'],
+  ])('shows %d bytes as %s', (bytes, text) => {
+    expect(showBytes(bytes)).toBe(text);
+  });
+
+  it.each([
+    [0, '0.0 s'],
+    [9.94, '9.9 s'],
+    [59.4, '59 s'],
+    [60, '1 min'],
+    [200, '3 min 20 s'],
+    [3600, '1 h'],
+    [18_600, '5 h 10 min'],
+    [183_600, '2 d 3 h'],
+  ])('shows %d seconds as %s', (seconds, text) => {
+    expect(showSeconds(seconds)).toBe(text);
+  });
+
+  it('counts wide letters as two columns and marks that combine as none', () => {
+    expect(widthOf('abc')).toBe(3);
+    expect(widthOf('🐘')).toBe(2);
+    expect(widthOf('日本')).toBe(4);
+    expect(widthOf('e\u0301')).toBe(1);
+  });
+
+  it('shortens a text to the columns, never beyond', () => {
+    expect(shorten('abcdef', 6)).toBe('abcdef');
+    expect(shorten('abcdefg', 6)).toBe('abcde…');
+    expect(shorten('日本日本', 6)).toBe('日本…');
+  });
+
+  it('aligns a table, numbers to the right', () => {
+    expect(
+      table(
+        [{ title: 'A' }, { title: 'COUNT', right: true }],
+        [
+          ['🐘', '1'],
+          ['long', '1,000'],
+        ],
+      ),
+    ).toEqual(['A     COUNT', '🐘        1', 'long  1,000']);
+  });
+
+  it('lets no control character through to a terminal', () => {
+    expect(plain('a\x1b[31mb\r\n\u202ec')).toBe('a\\x1b[31mb\\x0d\\x0a\\xe2\\x80\\xaec');
+  });
+});
