@@ -35,6 +35,7 @@ export interface Packaged {
  * Runs the framework in a folder of its own that links to the sources, because the framework always builds in `.serverless` beside
  * serverless.yml, where another packaging may be at work. There are no credentials, no configuration, and a proxy that nothing answers at:
  * whoever asks the network fails.
+ * @throws Error with all that the framework said.
  */
 export async function packageService(args: readonly string[] = []): Promise<Packaged> {
   const project = mkdtempSync(join(tmpdir(), 'holdfast-package-'));
@@ -47,7 +48,7 @@ export async function packageService(args: readonly string[] = []): Promise<Pack
     mkdirSync(home);
     const folder = join(project, 'out');
     const nowhere = 'http://127.0.0.1:9';
-    const { stderr } = await promisify(execFile)(
+    const said = await promisify(execFile)(
       'npx',
       ['--no-install', 'serverless', 'package', '--package', folder, ...args],
       {
@@ -61,9 +62,11 @@ export async function packageService(args: readonly string[] = []): Promise<Pack
           AWS_EC2_METADATA_DISABLED: 'true',
         },
       },
-    );
+    ).catch((cause: { readonly stdout: string; readonly stderr: string }) => {
+      throw new Error(`${cause.stdout}${cause.stderr}`, { cause });
+    });
     const template = join(folder, 'cloudformation-template-update-stack.json');
-    if (!existsSync(template)) throw new Error(`serverless package left no template:\n${stderr}`);
+    if (!existsSync(template)) throw new Error(`serverless package left no template:\n${said.stdout}${said.stderr}`);
     return { folder, template: templateSchema.parse(JSON.parse(readFileSync(template, 'utf8'))), remove };
   } catch (error) {
     remove();
