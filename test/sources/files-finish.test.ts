@@ -26,6 +26,17 @@ afterEach(removeRoots);
 const directory = (name: string, more: Attributes = {}): PresentEntry =>
   entry(key(name), '', diskAttributes('directory', more));
 const file = (name: string): PresentEntry => entry(key(name), 'x', diskAttributes('file'));
+
+/** What directories are, the outermost first; each is then opened, for else a user could not look at those below it. */
+function statesOf(...names: readonly string[]) {
+  return names.map((name) => {
+    const { mode, mtimeMs } = statSync(`${root}/${name}`);
+    chmodSync(`${root}/${name}`, 0o777);
+    return { mode: (mode & 0o7777).toString(8), mtimeMs };
+  });
+}
+
+const modesOf = (...names: readonly string[]) => statesOf(...names).map(({ mode }) => mode);
 const modeOf = (name: string) => statSync(`${root}/${name}`).mode & 0o7777;
 
 /** Writes all entries as a restore does: in key order, then the directories once more. */
@@ -66,10 +77,9 @@ describe.each([
       );
       await restore([...tree, file('a/b/c/d/x')]);
     });
-    for (const [name, mode] of Object.entries(modes)) {
-      expect(modeOf(name).toString(8), name).toBe(mode.toString(8));
-      expect(statSync(`${root}/${name}`).mtimeMs, name).toBe(1_600_000_000_000);
-    }
+    expect(statesOf(...Object.keys(modes))).toEqual(
+      Object.values(modes).map((mode) => ({ mode: mode.toString(8), mtimeMs: 1_600_000_000_000 })),
+    );
   });
 
   it('can be restored over once more when they are closed', async () => {
@@ -78,7 +88,7 @@ describe.each([
       await restore(tree);
       await restore([...tree, file('a/b/new')]);
     });
-    expect([modeOf('a'), modeOf('a/b')]).toEqual([0o555, 0o000]);
+    expect(modesOf('a', 'a/b')).toEqual(['555', '0']);
     expect(existsSync(`${root}/a/b/new`)).toBe(true);
   });
 
@@ -95,10 +105,9 @@ describe.each([
       chmodSync(`${root}/a`, 0o500);
       await fileSource(root).finish(each(...tree));
     });
-    expect(modeOf('a')).toBe(0o755);
-    expect([modeOf('a/b'), modeOf('a/b/c'), modeOf('a/b/c/d')]).toEqual([0o500, 0o000, 0o400]);
-    for (const name of ['a', 'a/b', 'a/b/c', 'a/b/c/d'])
-      expect(statSync(`${root}/${name}`).mtimeMs).toBe(1_600_000_000_000);
+    expect(statesOf('a', 'a/b', 'a/b/c', 'a/b/c/d')).toEqual(
+      ['755', '500', '0', '400'].map((mode) => ({ mode, mtimeMs: 1_600_000_000_000 })),
+    );
   });
 
   it('get the mode of the snapshot and not the closed one that they had', async () => {
@@ -120,7 +129,7 @@ describe.each([
       await target.remove(key('a/b/old'));
       await target.finish(each());
     });
-    expect([modeOf('a'), modeOf('a/b')]).toEqual([0o100, 0o500]);
+    expect(modesOf('a', 'a/b')).toEqual(['100', '500']);
     expect(pathsOf(root)).toEqual(['a', 'a/b', 'a/b/x']);
   });
 });
