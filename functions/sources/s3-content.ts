@@ -1,8 +1,9 @@
 /** The content of one version of an object, over as many connections as it takes. */
 import { Readable } from 'node:stream';
-import { GetObjectCommand, type GetObjectCommandOutput, type S3Client } from '@aws-sdk/client-s3';
+import type { GetObjectCommandOutput, S3Client } from '@aws-sdk/client-s3';
 import { translateAwsError } from '../core/aws-errors.ts';
 import { ConflictError, TransientError } from '../core/errors.ts';
+import { getObject } from './s3-get.ts';
 
 /** What pins a read to one version. */
 export interface PinnedObject {
@@ -107,15 +108,13 @@ async function getRange(
   versionId: string | undefined,
 ): Promise<GetObjectCommandOutput> {
   try {
-    return await client.send(
-      new GetObjectCommand({
-        Bucket: object.bucket,
-        Key: object.key,
-        Range: `bytes=${offset}-`,
-        IfMatch: object.etag,
-        ...(versionId === undefined ? {} : { VersionId: versionId }),
-      }),
-    );
+    return await getObject(client, {
+      Bucket: object.bucket,
+      Key: object.key,
+      Range: `bytes=${offset}-`,
+      IfMatch: object.etag,
+      ...(versionId === undefined ? {} : { VersionId: versionId }),
+    });
   } catch (error) {
     const code = error instanceof Error ? error.name : '';
     // Naming a version takes s3:GetObjectVersion; whoever may only s3:GetObject still has the condition.

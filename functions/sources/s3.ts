@@ -7,7 +7,6 @@
 import type { Readable } from 'node:stream';
 import {
   GetObjectAclCommand,
-  GetObjectCommand,
   type GetObjectCommandOutput,
   GetObjectTaggingCommand,
   HeadObjectCommand,
@@ -21,6 +20,7 @@ import { formatUri, type S3Uri } from '../core/uri.ts';
 import { type AclUse, aclUse } from './s3-acl-use.ts';
 import { attributesDiffer, attributesOf, type SeparateAttributes } from './s3-attributes.ts';
 import { bodyOf, readPinned } from './s3-content.ts';
+import { getObject } from './s3-get.ts';
 import { displayObject, objectKeyOf } from './s3-keys.ts';
 import { fingerprintOf, listObjects, readFingerprint } from './s3-listing.ts';
 import { readSettings } from './s3-settings.ts';
@@ -74,9 +74,7 @@ async function openOnce(
   const object = { Bucket: uri.bucket, Key: objectKeyOf(uri, listed.key) };
   let body: Readable | undefined;
   try {
-    const response = await client.send(
-      new GetObjectCommand({ ...object, ChecksumMode: 'ENABLED', ...(pin === undefined ? {} : { IfMatch: pin }) }),
-    );
+    const response = await getObject(client, { ...object, ...(pin === undefined ? {} : { IfMatch: pin }) });
     body = bodyOf(response, name);
     const state = stateOf(response, listed);
     if (typeof state === 'string') {
