@@ -114,11 +114,12 @@ export const configSchema = z
       const path = ['plans', planName];
       const unknown = (vault: string) =>
         `names vault "${vault}", which is not under vaults (${Object.keys(config.vaults).join(', ')})`;
-      if (!(plan.vault in config.vaults))
+      if (!Object.hasOwn(config.vaults, plan.vault))
         context.addIssue({ code: 'custom', path: [...path, 'vault'], message: unknown(plan.vault) });
       for (const [index, replica] of plan.replicateTo.entries()) {
         const at = [...path, 'replicateTo', index];
-        if (!(replica in config.vaults)) context.addIssue({ code: 'custom', path: at, message: unknown(replica) });
+        if (!Object.hasOwn(config.vaults, replica))
+          context.addIssue({ code: 'custom', path: at, message: unknown(replica) });
         if (replica === plan.vault)
           context.addIssue({ code: 'custom', path: at, message: `is the plan's own vault "${replica}"` });
       }
@@ -147,7 +148,7 @@ export type VaultConfig = z.output<typeof vaultSchema>;
 
 /** @throws InvalidInputError naming the plans that there are. */
 export function getPlan(config: HoldfastConfig, plan: string): Plan {
-  const found = config.plans[plan];
+  const found = Object.hasOwn(config.plans, plan) ? config.plans[plan] : undefined;
   if (found === undefined)
     throw new InvalidInputError(`there is no plan "${plan}"; holdfast.yml has ${Object.keys(config.plans).join(', ')}`);
   return found;
@@ -155,7 +156,7 @@ export function getPlan(config: HoldfastConfig, plan: string): Plan {
 
 /** @throws InvalidInputError naming the vaults that there are. */
 export function getVaultConfig(config: HoldfastConfig, vault: string): VaultConfig {
-  const found = config.vaults[vault];
+  const found = Object.hasOwn(config.vaults, vault) ? config.vaults[vault] : undefined;
   if (found === undefined)
     throw new InvalidInputError(
       `there is no vault "${vault}"; holdfast.yml has ${Object.keys(config.vaults).join(', ')}`,

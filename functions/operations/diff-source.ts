@@ -1,5 +1,5 @@
 /** Compares a source's listing with the merged chain in one sorted pass; memory does not grow with the source. */
-import type { EntryKey, ListedEntry } from '../core/entry.ts';
+import { type EntryKey, inRange, type KeyRange, type ListedEntry } from '../core/entry.ts';
 import { IntegrityError } from '../core/errors.ts';
 import type { UnlistedEntry } from '../core/ports.ts';
 import type { MergedEntry } from './read-chain.ts';
@@ -16,6 +16,7 @@ export interface SourceDifference {
 export async function* diffSource(
   listing: AsyncIterable<ListedEntry | UnlistedEntry>,
   chain: AsyncGenerator<MergedEntry>,
+  range: KeyRange = {},
 ): AsyncGenerator<SourceDifference> {
   const listed = listing[Symbol.asyncIterator]();
   let last: EntryKey | undefined;
@@ -47,6 +48,12 @@ export async function* diffSource(
       }
       const item = a.value;
       const merged = b.done !== true && b.value.key === item.key ? { merged: b.value } : {};
+      if ('unprotected' in item && !inRange(item.key, range)) {
+        // What cannot be listed begins before the range and reaches into it: named by the worker whose range it begins in.
+        blocked = item;
+        a = await nextListed();
+        continue;
+      }
       if ('unprotected' in item) {
         if (item.subtree === true) blocked = item;
         yield { key: item.key, unlisted: { reason: item.unprotected, own: true }, ...merged };

@@ -2,7 +2,7 @@ import type { RecoveryPoint, Run, SourceRun } from '../core/catalogue-records.ts
 import type { EventType, MetricName } from '../core/events.ts';
 import { recoveryPointIdOf } from '../core/ids.ts';
 import type { FinishRunInput, FinishRunOutput } from '../core/messages.ts';
-import { getPlan } from '../core/plan.ts';
+import { getPlan, type Plan } from '../core/plan.ts';
 import type { Ports } from '../core/ports.ts';
 
 type FinishRunPorts = Pick<Ports, 'clock' | 'config' | 'runs' | 'leases' | 'recoveryPoints' | 'events' | 'metrics'>;
@@ -27,8 +27,10 @@ const METRIC: Readonly<Record<FinalStatus, MetricName>> = {
  */
 export async function finishRun(input: FinishRunInput, ports: FinishRunPorts): Promise<FinishRunOutput> {
   const run = await ports.runs.get(input.runId);
-  const sources = (await ports.runs.listSources(input.runId)).map(finalState);
-  const points = await pointsOf(sources, run, ports);
+  const recorded = await ports.runs.listSources(input.runId);
+  const points = await pointsOf(recorded, run, ports);
+  const plan = getPlan(ports.config, run.plan);
+  const sources = recorded.map((source) => finalState(source, points, plan));
   for (const source of sources) await ports.runs.putSource(source);
 
   const status = statusOf(sources, points);
@@ -60,17 +62,33 @@ export async function finishRun(input: FinishRunInput, ports: FinishRunPorts): P
 /** Read by id: the catalogue's index over a run's points may lag behind. */
 async function pointsOf(sources: readonly SourceRun[], run: Run, ports: FinishRunPorts): Promise<RecoveryPoint[]> {
   const plan = getPlan(ports.config, run.plan);
-  const ids = sources.flatMap(({ snapshotId }) => [plan.vault, ...plan.replicateTo].map((vault) => recoveryPointIdOf(snapshotId, vault)));
+  const ids = sources.flatMap(({ snapshotId }) =>
+    [plan.vault, ...plan.replicateTo].map((vault) => recoveryPointIdOf(snapshotId, vault)),
+  );
   const found = await Promise.all(ids.map((id) => ports.recoveryPoints.find(id)));
   return found.filter((point) => point !== undefined);
 }
 
-/** A source that is still `running` when its run ends was never committed. */
-function finalState(source: SourceRun): SourceRun {
-  if (source.status === 'committed' && source.error === undefined) return { ...source, status: 'succeeded' };
+/**
+ * Judged by what is there, not by what was reported: a source is done when its recovery point, every replica and the verification that the plan
+ * asks for are in the catalogue. A source that is still `running` when its run ends was never committed.
+ */
+function finalState(source: SourceRun, points: readonly RecoveryPoint[], plan: Plan): SourceRun {
   if (source.status === 'running')
     return { ...source, status: 'failed', error: 'Error', reason: source.reason ?? 'it did not come to an end' };
-  return source;
+  if (source.status !== 'committed' || source.error !== undefined) return source;
+  const own = points.filter((point) => point.snapshotId === source.snapshotId);
+  const lacking = [plan.vault, ...plan.replicateTo].filter((vault) => !own.some((point) => point.vault === vault));
+  if (lacking.length > 0)
+    return { ...source, error: 'NotFoundError', reason: `no recovery point in vault ${lacking.join(', ')}` };
+  const verified = own.find((point) => point.vault === plan.vault)?.verified?.outcome;
+  if (plan.verify.after === 'every' && verified !== 'verified' && verified !== 'verified-empty')
+    return {
+      ...source,
+      error: 'NotVerified',
+      reason: `the snapshot was not verified (${verified ?? 'no verification ended'}); see holdfast show`,
+    };
+  return { ...source, status: 'succeeded' };
 }
 
 function statusOf(sources: readonly SourceRun[], points: readonly RecoveryPoint[]): FinalStatus {

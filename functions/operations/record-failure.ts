@@ -16,7 +16,7 @@ export async function recordFailure(input: RecordFailureInput, ports: RecordFail
   const source = (await ports.runs.listSources(input.runId)).find((one) => one.sourceId === input.sourceId);
   if (source === undefined)
     throw new NotFoundError(`run ${input.runId} has no source ${input.sourceId} to record a failure of`);
-  const { error, reason } = describe(input);
+  const { error, reason } = describe(input.error);
   if (input.replica !== undefined) {
     const told = `replica ${input.replica}: ${reason}`;
     await ports.runs.putSource({
@@ -27,7 +27,9 @@ export async function recordFailure(input: RecordFailureInput, ports: RecordFail
     return;
   }
   const keeps = source.status === 'failed' && source.error !== undefined && error.startsWith('States.');
-  if (!keeps) await ports.runs.putSource({ ...source, status: 'failed', error, reason });
+  // A committed snapshot is there; only one that failed its verification is not to be relied on.
+  const status = source.status === 'committed' && error !== 'VerificationFailed' ? 'committed' : 'failed';
+  if (!keeps) await ports.runs.putSource({ ...source, status, error, reason });
   await noteInState(source, keeps ? (source.error ?? error) : error, keeps ? (source.reason ?? reason) : reason, ports);
 }
 
@@ -44,18 +46,30 @@ async function noteInState(source: SourceRun, error: string, reason: string, por
   }
 }
 
-/** A Lambda's cause is the JSON `{ errorType, errorMessage }`; the local engine's is the message itself. */
-function describe(input: RecordFailureInput): { readonly error: string; readonly reason: string } {
-  const { Error: error, Cause: cause } = input.error;
-  return { error, reason: (errorMessageIn(cause) ?? (cause || error)).slice(0, MAX_REASON) };
+/**
+ * What failed, from what the machine caught: a Lambda's cause is JSON of `errorType` and `errorMessage`, a nested execution's (Error
+ * `States.TaskFailed`) the JSON of the execution with its own `Error` and `Cause`, the local engine's the message itself.
+ */
+function describe({ Error: error, Cause: cause }: RecordFailureInput['error']): {
+  readonly error: string;
+  readonly reason: string;
+} {
+  const inner = parseCause(cause);
+  if (inner?.errorMessage !== undefined) return { error, reason: inner.errorMessage.slice(0, MAX_REASON) };
+  if (inner?.Error !== undefined) return describe({ Error: inner.Error, Cause: inner.Cause ?? '' });
+  return { error, reason: (cause || error).slice(0, MAX_REASON) };
 }
 
-function errorMessageIn(cause: string): string | undefined {
+const causeSchema = z.object({
+  errorMessage: z.string().optional(),
+  Error: z.string().optional(),
+  Cause: z.string().optional(),
+});
+
+function parseCause(cause: string): z.infer<typeof causeSchema> | undefined {
   try {
-    return lambdaCause.parse(JSON.parse(cause)).errorMessage;
+    return causeSchema.parse(JSON.parse(cause));
   } catch {
-    return undefined; // Not a Lambda's JSON: then the text is the reason itself.
+    return undefined; // Not one of these: then the text is the reason itself.
   }
 }
-
-const lambdaCause = z.object({ errorMessage: z.string() });

@@ -1,14 +1,12 @@
 import type { RestoreRecord } from '../core/catalogue-records.ts';
-import { displayKey, type EntryKey, type KeyRange, type ListedEntry, type PresentEntry } from '../core/entry.ts';
-import { InvalidInputError, messageOf, NotFoundError } from '../core/errors.ts';
+import { displayKey, type EntryKey, type PresentEntry } from '../core/entry.ts';
+import { InvalidInputError } from '../core/errors.ts';
 import { chooseKeys } from '../core/glob.ts';
-import type { Manifest } from '../core/manifest.ts';
 import type { RestoreInput, RestoreOutput } from '../core/messages.ts';
-import type { Deadline, Ports, SourceReader, Target, UnlistedEntry, Vault } from '../core/ports.ts';
+import type { Deadline, Ports, SourceReader } from '../core/ports.ts';
 import { formatUri, overlap, parseUri } from '../core/uri.ts';
-import { isOutOfTime } from './out-of-time.ts';
-import { presentEntries, readChain } from './read-chain.ts';
-import { findDifference, restoreEntries } from './restore-entries.ts';
+import { readChain } from './read-chain.ts';
+import { removeExtras } from './remove-extras.ts';
 import {
   addProblem,
   formatCursor,
@@ -22,7 +20,8 @@ import {
   reportName,
   saveSession,
 } from './restore-session.ts';
-import { zipByKey } from './zip-by-key.ts';
+import { chosenEntries, listTarget, type Restoring } from './restoring.ts';
+import { writeEntries } from './write-entries.ts';
 
 type RestorePorts = Pick<
   Ports,
@@ -38,19 +37,6 @@ type RestorePorts = Pick<
   | 'metrics'
   | 'progress'
 >;
-
-/** One call's view of a restore. */
-interface Restoring {
-  readonly input: RestoreInput;
-  readonly session: RestoreSession;
-  readonly cursor: RestoreCursor;
-  readonly vault: Vault;
-  readonly chain: readonly Manifest[];
-  readonly target: Target;
-  readonly chosen: (key: EntryKey) => boolean;
-  readonly deadline: Deadline;
-  readonly onEntry: () => void;
-}
 
 /**
  * Restores a recovery point, or what is chosen of it, into a place. Short of time it stops between two entries and returns a cursor. Every
@@ -137,125 +123,6 @@ async function begin({ input, session, target, chain }: Restoring, ports: Restor
 async function firstEntry(target: SourceReader): Promise<EntryKey | undefined> {
   for await (const entry of listTarget(target, {})) return entry.key;
   return undefined;
-}
-
-/** What is in the target; a directory that is not there yet is an empty one. A bucket is never made here. */
-async function* listTarget(target: SourceReader, range: KeyRange): AsyncGenerator<ListedEntry | UnlistedEntry> {
-  try {
-    yield* target.list(range);
-  } catch (error) {
-    if (!(error instanceof NotFoundError) || parseUri(target.uri).scheme !== 'file') throw error;
-  }
-}
-
-async function* chosenEntries({ vault, chain, chosen, cursor }: Restoring): AsyncGenerator<PresentEntry> {
-  for await (const entry of presentEntries(vault, chain, { after: cursor.after })) if (chosen(entry.key)) yield entry;
-}
-
-/** For `exact`: removes from the target what the snapshot does not have. Directories go after what is in them. */
-async function removeExtras(restoring: Restoring): Promise<EntryKey | undefined> {
-  const { target, session, cursor, chosen, deadline, input } = restoring;
-  const open: { readonly key: EntryKey; needed: boolean }[] = [];
-  const remove = async (key: EntryKey): Promise<void> => {
-    try {
-      if (!input.dryRun) await target.remove(key);
-      session.removed += 1;
-    } catch (error) {
-      if (!(error instanceof InvalidInputError)) throw error;
-      session.failed += 1;
-      addProblem(session, messageOf(error));
-    }
-  };
-  const closeBefore = async (key: EntryKey | undefined): Promise<void> => {
-    for (
-      let last = open.at(-1);
-      last !== undefined && (key === undefined || !key.startsWith(last.key));
-      last = open.at(-1)
-    ) {
-      open.pop();
-      if (!last.needed) await remove(last.key);
-    }
-  };
-  let stoppedAt: EntryKey | undefined;
-  for await (const { key, left, right } of zipByKey(
-    chosenEntries(restoring),
-    listTarget(target, { after: cursor.after }),
-  )) {
-    await closeBefore(key);
-    if (left !== undefined) for (const directory of open) directory.needed = true;
-    else if (right !== undefined && chosen(key)) {
-      if (key.endsWith('/')) open.push({ key, needed: false });
-      else await remove(key);
-    }
-    // Only where no directory is open: one that is could not be closed by the next call.
-    if (open.length === 0 && isOutOfTime(deadline)) {
-      stoppedAt = key;
-      break;
-    }
-  }
-  if (stoppedAt === undefined) await closeBefore(undefined);
-  return stoppedAt;
-}
-
-async function writeEntries(restoring: Restoring): Promise<EntryKey | undefined> {
-  const { vault, target, session, input, onEntry } = restoring;
-  const progress: { stoppedAt: EntryKey | undefined } = { stoppedAt: undefined };
-  const wanted = entriesToWrite(restoring, progress);
-  if (input.dryRun) {
-    for await (const entry of wanted) countRestored(session, entry);
-    return progress.stoppedAt;
-  }
-  for await (const result of restoreEntries(vault, wanted, target)) {
-    if (result.state === 'restored') {
-      countRestored(session, result.entry);
-      for (const name of result.notHeld) session.notHeld[name] = (session.notHeld[name] ?? 0) + 1;
-    } else {
-      session.failed += 1;
-      addProblem(session, `"${displayKey(result.entry.key)}" failed: ${result.reason}`);
-    }
-    onEntry();
-  }
-  return progress.stoppedAt;
-}
-
-function countRestored(session: RestoreSession, entry: PresentEntry): void {
-  session.restored += 1;
-  session.bytes += entry.sizeBytes;
-}
-
-/** The chosen entries that must be written; the others are counted as skipped. Ends early, and says where, when time is short. */
-async function* entriesToWrite(
-  restoring: Restoring,
-  progress: { stoppedAt: EntryKey | undefined },
-): AsyncGenerator<PresentEntry> {
-  const { input, target, session, cursor, deadline } = restoring;
-  const looks = input.exact || input.onConflict === 'skip';
-  const entries = chosenEntries(restoring);
-  const pairs = looks ? zipByKey(entries, listTarget(target, { after: cursor.after })) : withoutTarget(entries);
-  for await (const { key, left, right } of pairs) {
-    if (left !== undefined) {
-      const skip = right !== undefined && (input.exact ? await isEqual(left, right, target) : looks);
-      if (skip) session.skipped += 1;
-      else yield left;
-    }
-    if (isOutOfTime(deadline)) {
-      progress.stoppedAt = key;
-      return;
-    }
-  }
-}
-
-async function* withoutTarget(entries: AsyncIterable<PresentEntry>) {
-  for await (const left of entries) yield { key: left.key, left, right: undefined };
-}
-
-async function isEqual(
-  entry: PresentEntry,
-  found: ListedEntry | UnlistedEntry,
-  target: SourceReader,
-): Promise<boolean> {
-  if ('unprotected' in found) return false;
-  return (await findDifference(entry, found, target)) === undefined;
 }
 
 async function finish(restoring: Restoring, ports: RestorePorts): Promise<RestoreOutput> {

@@ -63,7 +63,7 @@ export async function takeSnapshot(
     const tally = tallyChanges(inventory.kind, (entries, bytes) =>
       ports.progress({ step: 'take-snapshot', source: inventory.sourceUri, entries, bytes }),
     );
-    const differences = diffSource(reader.list(range), damage.watchStream(mergeChain(vault, chain, range)));
+    const differences = diffSource(reader.list(range), damage.watchStream(mergeChain(vault, chain, range)), range);
     const stoppedAt = await work(differences, reader, writer, tally, deadline);
     const part = await writer.finish();
     await putPart(ports.work, input, at, { done: stoppedAt === undefined, ...tally.result(), ...part });

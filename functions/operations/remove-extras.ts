@@ -1,0 +1,54 @@
+import type { EntryKey } from '../core/entry.ts';
+import { InvalidInputError, messageOf } from '../core/errors.ts';
+import { isOutOfTime } from './out-of-time.ts';
+import { addProblem } from './restore-session.ts';
+import { chosenEntries, listTarget, type Restoring } from './restoring.ts';
+import { zipByKey } from './zip-by-key.ts';
+
+/**
+ * For `exact`: removes from the target what the snapshot does not have. Directories go after what is in them. Returns the key after which it stopped
+ * when time was short.
+ */
+export async function removeExtras(restoring: Restoring): Promise<EntryKey | undefined> {
+  const { target, session, cursor, chosen, deadline, input } = restoring;
+  const open: { readonly key: EntryKey; needed: boolean }[] = [];
+  const remove = async (key: EntryKey): Promise<void> => {
+    try {
+      if (!input.dryRun) await target.remove(key);
+      session.removed += 1;
+    } catch (error) {
+      if (!(error instanceof InvalidInputError)) throw error;
+      session.failed += 1;
+      addProblem(session, messageOf(error));
+    }
+  };
+  const closeBefore = async (key: EntryKey | undefined): Promise<void> => {
+    for (
+      let last = open.at(-1);
+      last !== undefined && (key === undefined || !key.startsWith(last.key));
+      last = open.at(-1)
+    ) {
+      open.pop();
+      if (!last.needed) await remove(last.key);
+    }
+  };
+  let stoppedAt: EntryKey | undefined;
+  for await (const { key, left, right } of zipByKey(
+    chosenEntries(restoring),
+    listTarget(target, { after: cursor.after }),
+  )) {
+    await closeBefore(key);
+    if (left !== undefined) for (const directory of open) directory.needed = true;
+    else if (right !== undefined && chosen(key)) {
+      if (key.endsWith('/')) open.push({ key, needed: false });
+      else await remove(key);
+    }
+    // Only where no directory is open: one that is could not be closed by the next call.
+    if (open.length === 0 && isOutOfTime(deadline)) {
+      stoppedAt = key;
+      break;
+    }
+  }
+  if (stoppedAt === undefined) await closeBefore(undefined);
+  return stoppedAt;
+}

@@ -1,0 +1,69 @@
+import { displayKey, type EntryKey, type ListedEntry, type PresentEntry } from '../core/entry.ts';
+import type { SourceReader, UnlistedEntry } from '../core/ports.ts';
+import { isOutOfTime } from './out-of-time.ts';
+import { findDifference, restoreEntries } from './restore-entries.ts';
+import { addProblem, type RestoreSession } from './restore-session.ts';
+import { chosenEntries, listTarget, type Restoring } from './restoring.ts';
+import { zipByKey } from './zip-by-key.ts';
+
+/** Writes the chosen entries, or only counts them in a dry run. Returns the key after which it stopped when time was short. */
+export async function writeEntries(restoring: Restoring): Promise<EntryKey | undefined> {
+  const { vault, target, session, input, onEntry } = restoring;
+  const progress: { stoppedAt: EntryKey | undefined } = { stoppedAt: undefined };
+  const wanted = entriesToWrite(restoring, progress);
+  if (input.dryRun) {
+    for await (const entry of wanted) countRestored(session, entry);
+    return progress.stoppedAt;
+  }
+  for await (const result of restoreEntries(vault, wanted, target)) {
+    if (result.state === 'restored') {
+      countRestored(session, result.entry);
+      for (const name of result.notHeld) session.notHeld[name] = (session.notHeld[name] ?? 0) + 1;
+    } else {
+      session.failed += 1;
+      addProblem(session, `"${displayKey(result.entry.key)}" failed: ${result.reason}`);
+    }
+    onEntry();
+  }
+  return progress.stoppedAt;
+}
+
+function countRestored(session: RestoreSession, entry: PresentEntry): void {
+  session.restored += 1;
+  session.bytes += entry.sizeBytes;
+}
+
+/** The chosen entries that must be written; the others are counted as skipped. Ends early, and says where, when time is short. */
+async function* entriesToWrite(
+  restoring: Restoring,
+  progress: { stoppedAt: EntryKey | undefined },
+): AsyncGenerator<PresentEntry> {
+  const { input, target, session, cursor, deadline } = restoring;
+  const looks = input.exact || input.onConflict === 'skip';
+  const entries = chosenEntries(restoring);
+  const pairs = looks ? zipByKey(entries, listTarget(target, { after: cursor.after })) : withoutTarget(entries);
+  for await (const { key, left, right } of pairs) {
+    if (left !== undefined) {
+      const skip = right !== undefined && (input.exact ? await isEqual(left, right, target) : looks);
+      if (skip) session.skipped += 1;
+      else yield left;
+    }
+    if (isOutOfTime(deadline)) {
+      progress.stoppedAt = key;
+      return;
+    }
+  }
+}
+
+async function* withoutTarget(entries: AsyncIterable<PresentEntry>) {
+  for await (const left of entries) yield { key: left.key, left, right: undefined };
+}
+
+async function isEqual(
+  entry: PresentEntry,
+  found: ListedEntry | UnlistedEntry,
+  target: SourceReader,
+): Promise<boolean> {
+  if ('unprotected' in found) return false;
+  return (await findDifference(entry, found, target)) === undefined;
+}
