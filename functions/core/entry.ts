@@ -43,6 +43,12 @@ export function displayKey(key: EntryKey): string {
   );
 }
 
+/** The key in quotes for a sentence: as `displayKey` shows it, a long one shortened in its middle so that the sentence stays readable. */
+export function quoteKey(key: EntryKey): string {
+  const shown = displayKey(key);
+  return shown.length <= 160 ? `"${shown}"` : `"${shown.slice(0, 100)}…${shown.slice(-40)}" (${key.length} bytes)`;
+}
+
 /** Any JSON value; attributes and settings are made of it. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json };
 

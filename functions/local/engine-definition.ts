@@ -38,7 +38,9 @@ type State = z.output<typeof stateSchema>;
 export type TaskTarget =
   | { readonly type: 'function'; readonly name: string }
   | { readonly type: 'execution'; readonly machine: PreparedMachine }
-  | { readonly type: 'distributed-map'; readonly child: PreparedMachine; readonly maxConcurrency: number };
+  | { readonly type: 'distributed-map'; readonly child: PreparedMachine; readonly maxConcurrency: number }
+  /** Each field of the input as JSON text: the library's own `States.JsonToString` drops every backslash. */
+  | { readonly type: 'json-to-string' };
 
 export interface PreparedMachine {
   /** For messages: the machine's name, and the Map's within it. */
@@ -104,6 +106,8 @@ function targetOf(where: string, state: State): TaskTarget | undefined {
     const child = prepare(where, processorOf(where, state));
     return { type: 'distributed-map', child, maxConcurrency: state.MaxConcurrency ?? Number.POSITIVE_INFINITY };
   }
+  if (state.Type === 'Pass' && Object.values(state.Parameters ?? {}).some(isJsonToString))
+    return { type: 'json-to-string' };
   if (state.Type !== 'Task') return undefined;
   const resource = state.Resource ?? '';
   if (resource.startsWith('function:')) return { type: 'function', name: resource.slice('function:'.length) };
@@ -114,10 +118,33 @@ function targetOf(where: string, state: State): TaskTarget | undefined {
   throw new Error(`${where}: the local engine knows no resource "${resource}"`);
 }
 
+const JSON_TO_STRING = /^States\.JsonToString\((\$[\w.]*)\)$/;
+const isJsonToString = (value: unknown): boolean =>
+  typeof value === 'string' && value.startsWith('States.JsonToString');
+
+/** @throws Error for a Pass that also does something else, which would be lost. */
+function argumentsOf(state: State): Record<string, string> {
+  const paths = Object.entries(state.Parameters ?? {}).map(
+    ([field, value]) => [field, JSON_TO_STRING.exec(String(value))?.[1]] as const,
+  );
+  return Object.fromEntries(
+    paths.map(([field, path]) => {
+      if (path === undefined)
+        throw new Error(`the local engine wants only States.JsonToString of a path beside another, not in "${field}"`);
+      return [field, path];
+    }),
+  );
+}
+
 /** The state as a Task that the engine serves; a Map's list is named by its reader's parameters. */
 function asTask(state: State): State {
   const { ItemReader, ItemProcessor: _, MaxConcurrency: __, ...rest } = state;
-  const parameters = ItemReader === undefined ? {} : { Parameters: ItemReader.Parameters };
+  const parameters =
+    state.Type === 'Pass'
+      ? { Parameters: argumentsOf(state) }
+      : ItemReader === undefined
+        ? {}
+        : { Parameters: ItemReader.Parameters };
   return { ...rest, ...parameters, Type: 'Task', Resource: 'local', TimeoutSeconds: NO_LIMIT_SECONDS };
 }
 

@@ -63,7 +63,7 @@ function requireTasks(machine: PreparedMachine, options: EngineOptions): void {
   for (const [state, target] of machine.targets) {
     if (target.type === 'execution') requireTasks(target.machine, options);
     else if (target.type === 'distributed-map') requireTasks(target.child, options);
-    else if (options.tasks[target.name] === undefined)
+    else if (target.type === 'function' && options.tasks[target.name] === undefined)
       throw new Error(`${machine.name}/${state}: there is no task "${target.name}"`);
   }
 }
@@ -133,6 +133,13 @@ async function serve(run: Run, target: TaskTarget, input: unknown, group: TaskGr
       return startExecutionSync(run, target.machine, input, group);
     case 'distributed-map':
       return mapDistributed(run, target, input, group);
+    case 'json-to-string':
+      return Object.fromEntries(
+        Object.entries(z.record(z.string(), z.unknown()).parse(input)).map(([field, value]) => [
+          field,
+          JSON.stringify(value),
+        ]),
+      );
   }
 }
 

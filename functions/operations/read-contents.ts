@@ -3,7 +3,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { ChunkLocation, Extent, PresentEntry } from '../core/entry.ts';
-import { displayKey } from '../core/entry.ts';
+import { quoteKey } from '../core/entry.ts';
 import { IntegrityError, messageOf, NotFoundError } from '../core/errors.ts';
 import { openChunk, PACK_HEAD_BYTES, packKey, packName } from '../core/pack.ts';
 import type { Vault } from '../core/ports.ts';
@@ -130,7 +130,7 @@ function* slices(
 function prove(entry: PresentEntry, sha256: string): void {
   if (sha256 !== entry.sha256)
     throw new IntegrityError(
-      `"${displayKey(entry.key)}": the content in the vault has hash ${sha256} where the snapshot says ${entry.sha256}`,
+      `${quoteKey(entry.key)}: the content in the vault has hash ${sha256} where the snapshot says ${entry.sha256}`,
     );
 }
 

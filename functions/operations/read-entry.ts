@@ -1,4 +1,4 @@
-import { displayKey, type EntryKey, type PresentEntry } from '../core/entry.ts';
+import { type EntryKey, type PresentEntry, quoteKey } from '../core/entry.ts';
 import { NotFoundError } from '../core/errors.ts';
 import type { RecoveryPointId } from '../core/ids.ts';
 import type { Ports } from '../core/ports.ts';
@@ -21,7 +21,7 @@ export async function readEntry(
   for await (const entry of presentEntries(vault, chain, { upTo: key, after: justBefore(key) }))
     if (entry.key === key) return { entry, content: readContent(vault, entry) };
   throw new NotFoundError(
-    `recovery point ${query.recoveryPointId} holds no "${displayKey(key)}"; see holdfast ls ${query.recoveryPointId}`,
+    `recovery point ${query.recoveryPointId} holds no ${quoteKey(key)}; see holdfast ls ${query.recoveryPointId}`,
   );
 }
 

@@ -1,7 +1,14 @@
 /** Writes entries of a snapshot into a place, and compares what is there with what the snapshot says. */
 import { createHash } from 'node:crypto';
-import { displayKey, type ListedEntry, type PresentEntry } from '../core/entry.ts';
-import { AccessDeniedError, BackupError, IntegrityError, messageOf, TransientError } from '../core/errors.ts';
+import { type ListedEntry, type PresentEntry, quoteKey } from '../core/entry.ts';
+import {
+  AccessDeniedError,
+  BackupError,
+  IntegrityError,
+  InvalidInputError,
+  messageOf,
+  TransientError,
+} from '../core/errors.ts';
 import type { SourceReader, Target, Vault } from '../core/ports.ts';
 import { mapInOrder } from './map-in-order.ts';
 import { readContents } from './read-contents.ts';
@@ -11,14 +18,16 @@ const WRITERS = 16;
 export type RestoredEntry =
   | {
       readonly entry: PresentEntry;
-      readonly state: 'restored' /** Attributes that the place cannot hold. */;
+      readonly state: 'restored';
+      /** Attributes that the place cannot hold. */
       readonly notHeld: readonly string[];
     }
   | {
       readonly entry: PresentEntry;
       readonly state: 'failed';
-      readonly reason: string /** It is the vault's content that is wrong, not the place. */;
-      readonly damaged: boolean;
+      readonly reason: string;
+      /** `vault`: what is stored is damaged. `place`: the place cannot hold such an entry. */
+      readonly fault: 'vault' | 'place' | 'other';
     };
 
 /**
@@ -36,11 +45,14 @@ export async function* restoreEntries(
         return { entry, state: 'restored', notHeld: await target.write(entry, content) };
       } catch (error) {
         if (!isEntrysOwn(error)) throw error;
-        return { entry, state: 'failed', reason: messageOf(error), damaged: error instanceof IntegrityError };
+        return { entry, state: 'failed', reason: messageOf(error), fault: faultOf(error) };
       }
     });
   }
 }
+
+const faultOf = (error: unknown): 'vault' | 'place' | 'other' =>
+  error instanceof IntegrityError ? 'vault' : error instanceof InvalidInputError ? 'place' : 'other';
 
 const isEntrysOwn = (error: unknown): boolean =>
   error instanceof BackupError && !(error instanceof TransientError) && !(error instanceof AccessDeniedError);
@@ -51,7 +63,7 @@ export async function findDifference(
   listed: ListedEntry,
   place: SourceReader,
 ): Promise<string | undefined> {
-  const name = `"${displayKey(entry.key)}"`;
+  const name = `${quoteKey(entry.key)}`;
   if (listed.sizeBytes !== entry.sizeBytes)
     return `${name} has ${listed.sizeBytes} bytes where the snapshot has ${entry.sizeBytes}`;
   const opened = await place.open(listed);

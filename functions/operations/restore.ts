@@ -1,5 +1,5 @@
 import type { RestoreRecord } from '../core/catalogue-records.ts';
-import { displayKey, type EntryKey, type PresentEntry } from '../core/entry.ts';
+import { type EntryKey, type PresentEntry, quoteKey } from '../core/entry.ts';
 import { InvalidInputError } from '../core/errors.ts';
 import { chooseKeys } from '../core/glob.ts';
 import type { RestoreInput, RestoreOutput } from '../core/messages.ts';
@@ -111,12 +111,12 @@ async function begin({ input, session, target, chain }: Restoring, ports: Restor
     const first = await firstEntry(target);
     if (first !== undefined)
       throw new InvalidInputError(
-        `${session.to} is not empty (it holds "${displayKey(first)}"); choose an empty target, or say --on-conflict skip or overwrite, or --exact`,
+        `${session.to} is not empty (it holds ${quoteKey(first)}); choose an empty target, or say --on-conflict skip or overwrite, or --exact`,
       );
   }
   const unprotected = chain.at(-1)?.unprotected ?? [];
   for (const { key, reason } of unprotected)
-    addProblem(session, `"${displayKey(key as EntryKey)}" was not protected: ${reason}`);
+    addProblem(session, `${quoteKey(key as EntryKey)} was not protected: ${reason}`);
   if (!input.dryRun) await ports.proofs.recordRestore(recordOf(session, 'running', ports.clock.now()));
 }
 

@@ -1,11 +1,11 @@
 /** Verifies the entries of a recovery point: their contents as stored, or the entries as they come back from a sandbox. */
-import { displayKey, type EntryKey, type KeyRange, type PresentEntry } from '../core/entry.ts';
+import { type EntryKey, type KeyRange, type PresentEntry, quoteKey } from '../core/entry.ts';
 import { IntegrityError, messageOf } from '../core/errors.ts';
 import type { Target } from '../core/ports.ts';
 import { mapInOrder } from './map-in-order.ts';
 import { isOutOfTime } from './out-of-time.ts';
 import { presentEntries } from './read-chain.ts';
-import { readContents } from './read-contents.ts';
+import { readContent, readContents } from './read-contents.ts';
 import { findDifference, restoreEntries } from './restore-entries.ts';
 import { sampleEntries } from './sample-entries.ts';
 import type { Verifying, VerifyPorts } from './verify.ts';
@@ -50,7 +50,7 @@ export async function verifyData(verifying: Verifying, ports: VerifyPorts): Prom
         for await (const _ of content);
       } catch (error) {
         if (!(error instanceof IntegrityError)) throw error;
-        addDamage(session, `"${displayKey(entry.key)}": ${messageOf(error)}`);
+        addDamage(session, `${quoteKey(entry.key)}: ${messageOf(error)}`);
       }
       session.checkedEntries += 1;
       session.checkedBytes += entry.sizeBytes;
@@ -76,7 +76,7 @@ export async function verifyRestore(
 ): Promise<EntryKey | undefined> {
   const { vault, session, point, after } = verifying;
   const stopped: { at: EntryKey | undefined } = { at: undefined };
-  const failed = new Set<EntryKey>();
+  const restored: Restored = { failed: new Set(), notHeld: new Map() };
   // Comparing takes about as long as restoring.
   const entries = whileThereIsTime(chosenEntries(verifying, { after }), verifying, { keepShare: 0.5 }, stopped);
   for await (const result of restoreEntries(vault, entries, sandbox)) {
@@ -88,16 +88,44 @@ export async function verifyRestore(
       entries: session.checkedEntries,
       bytes: session.checkedBytes,
     });
-    if (result.state === 'restored') continue;
-    failed.add(result.entry.key);
-    const problem = `"${displayKey(result.entry.key)}": ${result.reason}`;
-    if (result.damaged) addDamage(session, problem);
+    if (result.state === 'restored') {
+      if (result.notHeld.length > 0) restored.notHeld.set(result.entry.key, result.notHeld);
+      for (const name of result.notHeld) session.notHeld[name] = (session.notHeld[name] ?? 0) + 1;
+      continue;
+    }
+    restored.failed.add(result.entry.key);
+    const problem = `${quoteKey(result.entry.key)}: ${result.reason}`;
+    if (result.fault === 'place') await readInstead(verifying, result.entry);
+    else if (result.fault === 'vault') addDamage(session, problem);
     else addProblem(session, problem);
   }
   const range = { after, upTo: stopped.at };
   await sandbox.finish(directories(chosenEntries(verifying, range)));
-  await compareSandbox(verifying, range, sandbox, failed);
+  await compareSandbox(verifying, range, sandbox, restored);
   return stopped.at;
+}
+
+interface Restored {
+  readonly failed: Set<EntryKey>;
+  /** Attributes that the sandbox said that it cannot hold; what verification then says does not cover them. */
+  readonly notHeld: Map<EntryKey, readonly string[]>;
+}
+
+function withoutAttributes(entry: PresentEntry, names: readonly string[] | undefined): PresentEntry {
+  if (names === undefined) return entry;
+  const attributes = Object.fromEntries(Object.entries(entry.attributes).filter(([name]) => !names.includes(name)));
+  return { ...entry, attributes };
+}
+
+/** An entry that the sandbox cannot hold (a key too long below its prefix, say) is read and hashed, and named as an exception. */
+async function readInstead({ vault, session }: Verifying, entry: PresentEntry): Promise<void> {
+  session.readInstead += 1;
+  try {
+    for await (const _ of readContent(vault, entry));
+  } catch (error) {
+    if (!(error instanceof IntegrityError)) throw error;
+    addDamage(session, `${quoteKey(entry.key)}: ${messageOf(error)}`);
+  }
 }
 
 async function* directories(entries: AsyncIterable<PresentEntry>): AsyncGenerator<PresentEntry> {
@@ -108,7 +136,7 @@ async function compareSandbox(
   verifying: Verifying,
   range: KeyRange,
   sandbox: Target,
-  failed: ReadonlySet<EntryKey>,
+  restored: Restored,
 ): Promise<void> {
   const pairs = zipByKey(chosenEntries(verifying, range), sandbox.list({}));
   let parents: EntryKey[] = [];
@@ -117,23 +145,22 @@ async function compareSandbox(
     if (right === undefined)
       return {
         key,
-        problem: failed.has(key) ? undefined : `"${displayKey(key)}" was restored but is not in the sandbox`,
+        problem: restored.failed.has(key) ? undefined : `${quoteKey(key)} was restored but is not in the sandbox`,
       };
-    if ('unprotected' in right)
-      return { key, problem: `"${displayKey(key)}" cannot be read back: ${right.unprotected}` };
-    return { key, problem: await findDifference(left, right, sandbox) };
+    if ('unprotected' in right) return { key, problem: `${quoteKey(key)} cannot be read back: ${right.unprotected}` };
+    return { key, problem: await findDifference(withoutAttributes(left, restored.notHeld.get(key)), right, sandbox) };
   });
   for await (const { key, extra, problem } of compared) {
     // A directory that came to be because an entry below it was restored is no extra; one that has none is.
     const orphans = parents.filter((parent) => !key.startsWith(parent));
     for (const orphan of orphans)
-      addProblem(verifying.session, `"${displayKey(orphan)}" is in the sandbox but not in the snapshot`);
+      addProblem(verifying.session, `${quoteKey(orphan)} is in the sandbox but not in the snapshot`);
     if (extra === true && key.endsWith('/')) parents = [...parents.filter((parent) => key.startsWith(parent)), key];
     else if (extra === true)
-      addProblem(verifying.session, `"${displayKey(key)}" is in the sandbox but not in the snapshot`);
+      addProblem(verifying.session, `${quoteKey(key)} is in the sandbox but not in the snapshot`);
     else parents = [];
     if (problem !== undefined) addProblem(verifying.session, problem);
   }
   for (const parent of parents)
-    addProblem(verifying.session, `"${displayKey(parent)}" is in the sandbox but not in the snapshot`);
+    addProblem(verifying.session, `${quoteKey(parent)} is in the sandbox but not in the snapshot`);
 }

@@ -18,6 +18,10 @@ const sessionSchema = z.object({
   problemCount: count,
   /** True when what is wrong is in the vault, and not in the way back. */
   damaged: z.boolean(),
+  /** Attribute name → entries for which the sandbox could not hold it. */
+  notHeld: z.record(z.string(), count),
+  /** Entries that the sandbox cannot hold, which were read and hashed instead of restored. */
+  readInstead: count,
   /** Why nothing could be proven. */
   impossible: z.string().optional(),
   /** Why a lower level was taken than was asked for. */
@@ -31,7 +35,16 @@ export function newVerification(options: {
   readonly share: number;
   readonly startedAt: string;
 }): VerificationSession {
-  return { ...options, checkedEntries: 0, checkedBytes: 0, problems: [], problemCount: 0, damaged: false };
+  return {
+    ...options,
+    checkedEntries: 0,
+    checkedBytes: 0,
+    problems: [],
+    problemCount: 0,
+    damaged: false,
+    notHeld: {},
+    readInstead: 0,
+  };
 }
 
 /** Something that is wrong in the vault itself. */

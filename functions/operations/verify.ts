@@ -138,7 +138,9 @@ async function finish(session: VerificationSession, point: RecoveryPoint, ports:
   const finishedAt = ports.clock.now().toISOString();
   const { level, startedAt, checkedEntries, checkedBytes, problems, problemCount } = session;
   const { recoveryPointId } = point;
-  const proves = [proofOf(checkedEntries, point.counts.entries, level), session.lowered].filter(Boolean).join('; ');
+  const proves = [proofOf(checkedEntries, point.counts.entries, level), session.lowered, ...exceptionsOf(session)]
+    .filter(Boolean)
+    .join('; ');
   const verification: Verification = {
     recoveryPointId,
     level,
@@ -155,6 +157,16 @@ async function finish(session: VerificationSession, point: RecoveryPoint, ports:
   await ports.proofs.recordVerification(verification);
   await recordOutcome(session, point, verification, ports);
   return { done: true, recoveryPointId, outcome, ...(reason === undefined ? {} : { reason: reason.slice(0, 1000) }) };
+}
+
+/** What the verification's level does not cover, in words. */
+function exceptionsOf(session: VerificationSession): string[] {
+  const lines = Object.entries(session.notHeld).map(
+    ([name, entries]) => `without ${name} of ${entries} entries, which the sandbox cannot hold`,
+  );
+  if (session.readInstead > 0)
+    lines.push(`${session.readInstead} entries that the sandbox cannot hold were read and hashed instead`);
+  return lines;
 }
 
 async function recordOutcome(

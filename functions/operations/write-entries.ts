@@ -1,4 +1,4 @@
-import { displayKey, type EntryKey, type ListedEntry, type PresentEntry } from '../core/entry.ts';
+import { type EntryKey, type ListedEntry, type PresentEntry, quoteKey } from '../core/entry.ts';
 import type { SourceReader, UnlistedEntry } from '../core/ports.ts';
 import { isOutOfTime } from './out-of-time.ts';
 import { findDifference, restoreEntries } from './restore-entries.ts';
@@ -21,7 +21,7 @@ export async function writeEntries(restoring: Restoring): Promise<EntryKey | und
       for (const name of result.notHeld) session.notHeld[name] = (session.notHeld[name] ?? 0) + 1;
     } else {
       session.failed += 1;
-      addProblem(session, `"${displayKey(result.entry.key)}" failed: ${result.reason}`);
+      addProblem(session, `${quoteKey(result.entry.key)} failed: ${result.reason}`);
     }
     onEntry();
   }

@@ -1,5 +1,5 @@
 /** Which keys and entries a disk can hold. */
-import { type Attributes, displayKey, type EntryKey, type Json, type PresentEntry } from '../core/entry.ts';
+import { type Attributes, type EntryKey, type Json, type PresentEntry, quoteKey } from '../core/entry.ts';
 import { InvalidInputError } from '../core/errors.ts';
 import { type DiskAttributes, parseDiskAttributes } from './files-attributes.ts';
 import type { Place } from './files-place.ts';
@@ -32,7 +32,7 @@ export interface Holdable {
 export function holdableOf(place: Place, entry: PresentEntry): Holdable {
   const { key } = entry;
   const refuse = (reason: string) =>
-    new InvalidInputError(`${place.uri} cannot hold the key "${displayKey(key)}": ${reason}`);
+    new InvalidInputError(`${place.uri} cannot hold the key ${quoteKey(key)}: ${reason}`);
   const fault = findKeyFault(place, key);
   if (fault !== undefined) throw refuse(fault);
   const attributes = parseDiskAttributes(key, entry.attributes);

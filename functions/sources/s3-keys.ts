@@ -1,5 +1,5 @@
 /** Entry keys and object keys of `s3://bucket/prefix`: an object's key is the prefix and the entry's key, joined literally. */
-import { displayKey, type EntryKey, findKeyText, keyFromText } from '../core/entry.ts';
+import { displayKey, type EntryKey, findKeyText, keyFromText, quoteKey } from '../core/entry.ts';
 import { IntegrityError, InvalidInputError } from '../core/errors.ts';
 import { formatUri, type S3Uri } from '../core/uri.ts';
 
@@ -15,12 +15,12 @@ export function displayObject(uri: S3Uri, key: EntryKey): string {
 export function objectKeyOf(uri: S3Uri, key: EntryKey): string {
   const text = findKeyText(key);
   if (text === undefined)
-    throw new InvalidInputError(`"${displayKey(key)}": S3 holds keys of UTF-8 only; rename it, then back it up again`);
+    throw new InvalidInputError(`${quoteKey(key)}: S3 holds keys of UTF-8 only; rename it, then back it up again`);
   const objectKey = uri.prefix + text;
   const sizeBytes = Buffer.byteLength(objectKey);
   if (sizeBytes > MAX_KEY_BYTES)
     throw new InvalidInputError(
-      `"${displayKey(key)}": under ${formatUri(uri)} its key has ${sizeBytes} bytes, S3 takes ${MAX_KEY_BYTES}; restore to a shorter prefix`,
+      `${quoteKey(key)}: under ${formatUri(uri)} its key has ${sizeBytes} bytes, S3 takes ${MAX_KEY_BYTES}; restore to a shorter prefix`,
     );
   if (objectKey === '')
     throw new InvalidInputError(`${formatUri(uri)}: S3 holds no object with an empty key; restore to a prefix`);

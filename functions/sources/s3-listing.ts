@@ -1,7 +1,15 @@
 /** The listing of an S3 source: exact keys, in byte order, complete or an error. */
 import { type _Object, ListObjectsV2Command, type ListObjectsV2CommandOutput, type S3Client } from '@aws-sdk/client-s3';
 import { translateAwsError } from '../core/aws-errors.ts';
-import { displayKey, type EntryKey, findKeyText, type KeyRange, keyFromText, type ListedEntry } from '../core/entry.ts';
+import {
+  displayKey,
+  type EntryKey,
+  findKeyText,
+  type KeyRange,
+  keyFromText,
+  type ListedEntry,
+  quoteKey,
+} from '../core/entry.ts';
 import { IntegrityError, InvalidInputError } from '../core/errors.ts';
 import { formatUri, type S3Uri } from '../core/uri.ts';
 import { entryKeyOf } from './s3-keys.ts';
@@ -43,7 +51,7 @@ export async function* listObjects(client: S3Client, uri: S3Uri, range: KeyRange
       const entry = listedOf(uri, object, page.EncodingType);
       if (last !== undefined && entry.key <= last)
         throw new IntegrityError(
-          `${formatUri(uri)}: the listing has "${displayKey(entry.key)}" after "${displayKey(last)}", which is not S3's byte order; this store cannot be a source`,
+          `${formatUri(uri)}: the listing has ${quoteKey(entry.key)} after ${quoteKey(last)}, which is not S3's byte order; this store cannot be a source`,
         );
       last = entry.key;
       if (range.upTo !== undefined && entry.key > range.upTo) return;
@@ -57,9 +65,7 @@ function startAfterOf(uri: S3Uri, range: KeyRange): string | undefined {
   if (range.after === undefined) return undefined;
   const text = findKeyText(range.after);
   if (text === undefined)
-    throw new InvalidInputError(
-      `${formatUri(uri)}: "${displayKey(range.after)}" is not UTF-8, so it bounds no S3 keys`,
-    );
+    throw new InvalidInputError(`${formatUri(uri)}: ${quoteKey(range.after)} is not UTF-8, so it bounds no S3 keys`);
   // An empty key without a prefix: nothing sorts before it.
   return uri.prefix + text === '' ? undefined : uri.prefix + text;
 }

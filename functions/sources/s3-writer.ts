@@ -10,7 +10,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { translateAwsError } from '../core/aws-errors.ts';
-import { displayKey, type EntryKey, keyFromBytes, keyToBytes, type PresentEntry } from '../core/entry.ts';
+import { type EntryKey, keyFromBytes, keyToBytes, type PresentEntry, quoteKey } from '../core/entry.ts';
 import { InvalidInputError, messageOf } from '../core/errors.ts';
 import type { SourceWriter } from '../core/ports.ts';
 import { formatUri, type S3Uri } from '../core/uri.ts';
@@ -75,7 +75,7 @@ export function s3Writer(client: S3Client, uri: S3Uri): SourceWriter {
 /** @throws InvalidInputError for a link. */
 function keyOnS3({ key, attributes }: PresentEntry): EntryKey {
   if (attributes.type === 'symlink')
-    throw new InvalidInputError(`"${displayKey(key)}": S3 holds no symbolic links; restore it to a directory`);
+    throw new InvalidInputError(`${quoteKey(key)}: S3 holds no symbolic links; restore it to a directory`);
   // The root of a directory is the prefix itself.
   if (attributes.type !== 'directory' || key === '' || key.endsWith('/')) return key;
   return keyFromBytes(Buffer.concat([keyToBytes(key), Buffer.from('/')]));

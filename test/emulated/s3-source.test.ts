@@ -1,5 +1,4 @@
 /** S3 as source and target on moto. What the source reads and writes is judged by raw requests of the SDK. */
-import { join } from 'node:path';
 import {
   DeleteObjectCommand,
   GetBucketAccelerateConfigurationCommand,
@@ -46,7 +45,6 @@ let moto: Emulator;
 let client: S3Client;
 let buckets = 0;
 beforeAll(async () => {
-  process.env.PYTHONPATH = join(import.meta.dirname, 'moto'); // Keys with line feeds.
   moto = await startMoto();
   client = emulatedS3Client(moto.endpoint);
 });

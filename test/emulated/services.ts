@@ -34,7 +34,9 @@ export async function startMoto(): Promise<Emulator> {
       'moto_server is not installed; install it with: python3 -m venv .ci/.venv && .ci/.venv/bin/pip install -r .ci/requirements.txt',
     );
   const port = await findFreePort();
-  return await start(command, ['-H', '127.0.0.1', '-p', String(port)], port, '/moto-api/');
+  // moto/sitecustomize.py mends what moto itself gets wrong.
+  const env = { PYTHONPATH: join(import.meta.dirname, 'moto') };
+  return await start(command, ['-H', '127.0.0.1', '-p', String(port)], port, '/moto-api/', env);
 }
 
 /**
@@ -116,9 +118,15 @@ async function findFreePort(): Promise<number> {
   return address.port;
 }
 
-async function start(command: string, args: readonly string[], port: number, path: string): Promise<Emulator> {
+async function start(
+  command: string,
+  args: readonly string[],
+  port: number,
+  path: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Emulator> {
   const child = spawn(command, args, {
-    env: { ...process.env, ...emulatorEnv },
+    env: { ...process.env, ...emulatorEnv, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let said = '';

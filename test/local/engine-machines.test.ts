@@ -52,7 +52,12 @@ describe('restore', () => {
     ['failed', 'RestoreFailed'],
     ['running', 'RestoreFailed'],
   ])('that ends %s fails as %s, with the report as the cause', async (status, error) => {
-    const report = { done: true, status, restored: 3, problems: ['a key cannot stand on a disk'] };
+    const report = {
+      done: true,
+      status,
+      restored: 3,
+      problems: [String.raw`"a\\b 'c' {} $.x\n" cannot stand on a disk`, 'line\nbreak ü'],
+    };
     const { result } = await restore({ restore: () => report });
     expect(result).toMatchObject({ status: 'FAILED', error });
     expect(result.status === 'FAILED' && JSON.parse(result.cause)).toEqual(report);
