@@ -21,7 +21,6 @@ export const GLOBAL_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   config: { value: 'FILE', help: 'the plan file; holdfast.yml in the current folder unless given' },
   json: { help: 'one JSON document on standard output and nothing else there' },
   local: { help: 'run the workflows in this process (the default)' },
-  aws: { help: 'start the workflows in the AWS account' },
   'passphrase-file': { value: 'FILE', help: 'a file whose first line is the passphrase' },
   'key-file': { value: 'FILE', help: 'the key file that opens the vaults' },
   help: { help: 'what holdfast, or one command, does' },
@@ -29,6 +28,7 @@ export const GLOBAL_OPTIONS: Readonly<Record<string, OptionSpec>> = {
 };
 
 export const COMMAND_OPTIONS: Readonly<Record<string, OptionSpec>> = {
+  aws: { help: 'run it in the AWS account: the stack holdfast-<stage>, HOLDFAST_STAGE where there are several' },
   yes: { help: 'ask nothing; take the answers from the options or the defaults' },
   source: { value: 'URI', many: true, help: 'what a new holdfast.yml protects: a URI or a folder; may be given again' },
   kind: { value: 'KIND', choices: SNAPSHOT_KINDS, help: 'incremental unless given; a full where there is no base' },
@@ -55,7 +55,7 @@ export const COMMANDS: Readonly<Record<string, CommandSpec>> = {
     options: ['yes', 'source', 'vault'],
     help: 'write holdfast.yml where there is none; create missing vaults, key and catalogue',
   },
-  run: { arguments: ['PLAN'], options: ['kind', 'scheduled-at'], help: 'back up the sources of a plan, once' },
+  run: { arguments: ['PLAN'], options: ['kind', 'scheduled-at', 'aws'], help: 'back up the sources of a plan, once' },
   list: { arguments: ['[SOURCE]'], options: [], help: 'the recovery points, newest first' },
   show: { arguments: ['RECOVERY_POINT'], options: [], help: 'everything about one recovery point' },
   ls: { arguments: ['RECOVERY_POINT', '[PREFIX]'], options: [], help: 'the entries in it' },
@@ -68,15 +68,15 @@ export const COMMANDS: Readonly<Record<string, CommandSpec>> = {
   cat: { arguments: ['RECOVERY_POINT', 'KEY'], options: [], help: 'the content of one entry, to standard output' },
   restore: {
     arguments: ['RECOVERY_POINT|SOURCE'],
-    options: ['at', 'to', 'include', 'exclude', 'exact', 'dry-run', 'on-conflict', 'vault', 'settings'],
+    options: ['at', 'to', 'include', 'exclude', 'exact', 'dry-run', 'on-conflict', 'vault', 'settings', 'aws'],
     help: 'bring a recovery point, or the latest state of a source, back into a place',
   },
   verify: {
     arguments: ['RECOVERY_POINT'],
-    options: ['level', 'vault'],
+    options: ['level', 'vault', 'aws'],
     help: 'prove that a recovery point can be restored',
   },
-  replicate: { arguments: ['PLAN'], options: ['to'], help: "bring a plan's replica vaults level with its own" },
+  replicate: { arguments: ['PLAN'], options: ['to', 'aws'], help: "bring a plan's replica vaults level with its own" },
   status: { arguments: [], options: [], help: 'how old the newest verified recovery point of each source is' },
   'catalogue rebuild': { arguments: [], options: [], help: 'make the catalogue again from the vaults' },
 };

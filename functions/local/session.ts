@@ -2,12 +2,14 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Secret } from '../core/descriptor.ts';
 import type { Json } from '../core/entry.ts';
 import { InvalidInputError } from '../core/errors.ts';
 import type { HoldfastConfig } from '../core/plan.ts';
 import type { Clock, Deadline, Ports } from '../core/ports.ts';
 import { formatUri } from '../core/uri.ts';
+import { openDeployedMachines } from '../runtime/deployed-machines.ts';
 import { workPlaceIn } from '../runtime/local-places.ts';
 import { parsePlanFile } from '../runtime/plan-file.ts';
 import { wirePorts } from '../runtime/wiring.ts';
@@ -42,6 +44,8 @@ export interface Session {
   readonly stateFolder: string;
   readonly ports: Ports;
   readonly progress: Progress;
+  /** Whether the machines run in this process, or in the account (`--aws`), whose functions have keys of their own. */
+  readonly where: 'here' | 'account';
   /** Runs a machine to its end. @throws what an interruption asks for */
   execute(machine: MachineName, input: { readonly [name: string]: Json }): Promise<MachineResult>;
   /** Frees the leases that a process which is gone has left in the embedded catalogue. */
@@ -67,10 +71,12 @@ export async function readPlanFile(planFile: string): Promise<HoldfastConfig> {
 /** Opens a session, does the work, and closes it whatever happens. */
 export async function withSession<T>(context: CommandContext, work: (session: Session) => Promise<T>): Promise<T> {
   const { shell, invocation } = context;
-  if (flag(invocation, 'aws'))
-    throw new InvalidInputError('--aws is not available yet; start the state machine in the account, or leave it out');
   const planFile = planFileOf(context);
   const config = await readPlanFile(planFile);
+  if (flag(invocation, 'aws') && config.catalogue === 'embedded')
+    throw new InvalidInputError(
+      `--aws needs the catalogue of the stack; write catalogue: dynamodb://<CatalogueTableName of the stack's outputs> into ${planFile}`,
+    );
   const stateFolder = join(dirname(planFile), STATE_FOLDER);
   const catalogue = await openLocalCatalogue(config, join(stateFolder, 'catalogue'));
   const progress = progressLine(shell.stderr, () => performance.now());
@@ -93,7 +99,7 @@ interface Opened {
 }
 
 function wireSession(context: CommandContext, opened: Opened): Session {
-  const { shell, invocation, interruption } = context;
+  const { shell, invocation } = context;
   const { planFile, config, stateFolder, catalogue, progress } = opened;
   let secret: Promise<Secret> | undefined;
   const ports = wirePorts({
@@ -113,6 +119,24 @@ function wireSession(context: CommandContext, opened: Opened): Session {
     clock,
     randomBytes,
   });
+  const shared = {
+    config,
+    planFile,
+    stateFolder,
+    ports,
+    progress,
+    freeLeases: async () => {
+      if (catalogue.embedded) await freeAbandonedLeases(catalogue.catalogue);
+    },
+  };
+  return flag(invocation, 'aws')
+    ? { ...shared, ...inAccount(context) }
+    : { ...shared, ...inProcess(context, ports, progress) };
+}
+
+type Execution = Pick<Session, 'where' | 'execute' | 'failureOf'>;
+
+function inProcess({ shell, interruption }: CommandContext, ports: Ports, progress: Progress): Execution {
   let origin: unknown;
   const budgetMillis = workerMillis(shell);
   const tasks = localTasks(ports, {
@@ -123,11 +147,7 @@ function wireSession(context: CommandContext, opened: Opened): Session {
     },
   });
   return {
-    config,
-    planFile,
-    stateFolder,
-    ports,
-    progress,
+    where: 'here',
     async execute(machine, input) {
       const result = await runMachine(machine, input, {
         tasks,
@@ -138,10 +158,29 @@ function wireSession(context: CommandContext, opened: Opened): Session {
       interruption.check();
       return result;
     },
-    async freeLeases() {
-      if (catalogue.embedded) await freeAbandonedLeases(catalogue.catalogue);
-    },
     failureOf: (result) => machineFailure(result, origin),
+  };
+}
+
+/** A state machine is looked at so often; each look is a request that costs nothing. */
+const LOOK_MILLIS = 2_000;
+
+function inAccount({ shell, interruption }: CommandContext): Execution {
+  return {
+    where: 'account',
+    async execute(machine, input) {
+      interruption.resume = 'what was started goes on in the account, and "holdfast status" shows what became of it';
+      const machines = openDeployedMachines(shell.env.HOLDFAST_STAGE || undefined);
+      try {
+        return await machines.run(machine, input, async () => {
+          await sleep(LOOK_MILLIS);
+          interruption.check();
+        });
+      } finally {
+        machines.close();
+      }
+    },
+    failureOf: (result) => machineFailure(result),
   };
 }
 

@@ -62,7 +62,7 @@ describe('a command line that is wrong is one sentence', () => {
     ['run web-app --kind full --kind full', '--kind is given twice'],
     ['run web-app --json=yes', '--json takes no value'],
     ['run web-app --exact', 'run takes no --exact; see holdfast run --help'],
-    ['run', 'run needs PLAN: holdfast run PLAN [--kind KIND] [--scheduled-at TIME]'],
+    ['run', 'run needs PLAN: holdfast run PLAN [--kind KIND] [--scheduled-at TIME] [--aws]'],
     ['diff 2026', 'diff needs RECOVERY_POINT: holdfast diff RECOVERY_POINT RECOVERY_POINT'],
     ['status now', 'status has no use for "now"; write holdfast status'],
     ['run a --aws --local', '--local and --aws exclude each other'],

@@ -169,6 +169,19 @@ describe('bad input is one sentence and the right exit code, and nothing is chan
       says: /plan app has no replica vault/,
     },
     {
+      what: '--aws without the catalogue of the stack',
+      args: ['run', 'app', '--aws'],
+      env: RIGHT,
+      code: 2,
+      says: /--aws needs the catalogue of the stack; write catalogue: dynamodb:/,
+    },
+    {
+      what: '--aws where nothing runs',
+      args: ['list', '--aws'],
+      code: 2,
+      says: /list takes no --aws/,
+    },
+    {
       what: 'a number of seconds that is none',
       args: ['run', 'app'],
       env: { ...RIGHT, HOLDFAST_WORKER_SECONDS: 'x' },

@@ -83,7 +83,7 @@ export async function replicateCommand(context: CommandContext): Promise<number>
     if (vaults.length === 0)
       throw new InvalidInputError(`plan ${name} has no replica vault; name one under replicateTo in holdfast.yml`);
     context.interruption.resume = 'go on with it by the same command';
-    await session.ports.openVault(plan.vault);
+    if (session.where === 'here') await session.ports.openVault(plan.vault);
     const replicas = await replicateTo(session, name, vaults);
     await console.document({ plan: name, replicas });
     for (const { vault, status, reason } of replicas)

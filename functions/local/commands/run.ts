@@ -65,15 +65,17 @@ export async function runPlan(session: Session, request: RunRequest): Promise<Ru
   const { ports } = session;
   const plan = getPlan(session.config, request.plan);
   await assertApart(session.config, request.plan, session.stateFolder);
-  // Opened before anything is recorded, so that a wrong key or a vault that is not there ends the command at once.
-  await ports.openVault(plan.vault);
-  await session.freeLeases();
+  if (session.where === 'here') {
+    // Opened before anything is recorded, so that a wrong key or a vault that is not there ends the command at once.
+    await ports.openVault(plan.vault);
+    await session.freeLeases();
+  }
   const result = await session.execute('backup', { ...request });
   const runId = runIdOf(request.plan, request.kind, request.scheduledAt);
   const run = await findRun(ports, runId);
   if (result.status === 'FAILED' && (run === undefined || run.status === 'running')) throw session.failureOf(result);
   if (run === undefined) throw new NotFoundError(`run ${runId} is not in the catalogue although it ended`);
-  return reportOf(ports, run);
+  return reportOf(session, run);
 }
 
 async function findRun(ports: Pick<Ports, 'runs'>, runId: Run['runId']): Promise<Run | undefined> {
@@ -85,7 +87,7 @@ async function findRun(ports: Pick<Ports, 'runs'>, runId: Run['runId']): Promise
   }
 }
 
-async function reportOf(ports: Ports, run: Run): Promise<RunReport> {
+async function reportOf({ ports, where }: Session, run: Run): Promise<RunReport> {
   const points = await collect(ports.recoveryPoints.listByRun(run.runId));
   const sources: SourceReport[] = [];
   for (const source of await ports.runs.listSources(run.runId)) {
@@ -99,7 +101,8 @@ async function reportOf(ports: Ports, run: Run): Promise<RunReport> {
       ...(source.reason === undefined ? {} : { reason: source.reason }),
       ...(recoveryPoint === undefined ? {} : { recoveryPoint }),
       replicas: own.filter((point) => point !== recoveryPoint),
-      unprotected: recoveryPoint === undefined ? [] : await unprotectedOf(ports, recoveryPoint),
+      // Their names stand in the vault, whose key need not be here when the run was elsewhere.
+      unprotected: recoveryPoint === undefined || where === 'account' ? [] : await unprotectedOf(ports, recoveryPoint),
     });
   }
   return { run, sources };
@@ -137,12 +140,13 @@ async function printReport(console: Console, { run, sources }: RunReport): Promi
 
 function linesOf(source: SourceReport): readonly string[] {
   const point = source.recoveryPoint;
-  const why = source.reason === undefined ? '' : `: ${plain(source.reason)}`;
-  if (point === undefined) return pairs([['status', `${source.status}${why}`]]);
+  const outcome: (readonly [string, string])[] = [['status', source.status]];
+  if (source.reason !== undefined) outcome.push(['reason', plain(source.reason)]);
+  if (point === undefined) return pairs(outcome);
   const because = point.fullBecause === undefined ? '' : ` (${plain(point.fullBecause)})`;
   const { counts, sizes } = point;
   const rows: (readonly [string, string])[] = [
-    ['status', `${source.status}${why}`],
+    ...outcome,
     ['recovery point', point.recoveryPointId],
     ['kind', `${point.kind}${because}`],
     ['entries', showCount(counts.entries)],
@@ -160,7 +164,7 @@ function linesOf(source: SourceReport): readonly string[] {
   ];
   if (point.suspect !== undefined) rows.push(['SUSPECT', plain(point.suspect)]);
   if (point.damage !== undefined) rows.push(['DAMAGED', plain(point.damage)]);
-  return [...pairs(rows), ...unprotectedLines(source.unprotected, NAMED_UNPROTECTED)];
+  return [...pairs(rows), ...unprotectedLines(source.unprotected, counts.unprotected, NAMED_UNPROTECTED)];
 }
 
 /** `verified (restore, 2026-11-25 10:22:09 UTC)`, or that there was none. */
@@ -169,13 +173,17 @@ export function verificationOf(point: RecoveryPoint): string {
 }
 
 /** The heading and a line for each of the first `most` unprotected entries. */
-export function unprotectedLines(unprotected: readonly UnprotectedLine[], most: number): readonly string[] {
-  if (unprotected.length === 0) return [];
+export function unprotectedLines(
+  unprotected: readonly UnprotectedLine[],
+  count: number,
+  most: number,
+): readonly string[] {
+  if (count === 0) return [];
   const named = unprotected.slice(0, most).map(({ key, reason }) => `  ${key}: ${plain(reason)}`);
-  const more = unprotected.length - named.length;
+  const more = count - named.length;
   return [
-    `NOT PROTECTED: ${counted(unprotected.length, 'entry', 'entries')}`,
+    `NOT PROTECTED: ${counted(count, 'entry', 'entries')}`,
     ...named,
-    ...(more > 0 ? [`  and ${showCount(more)} more; "holdfast show" names all`] : []),
+    ...(more > 0 ? [`  ${named.length === 0 ? '' : `and ${showCount(more)} more; `}"holdfast show" names all`] : []),
   ];
 }
