@@ -3,7 +3,15 @@ import { existsSync } from 'node:fs';
 import { appendFile, chmod, lutimes, mkdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { expectSame, holdfast, newKeptFolder, type Picture, pictureOf, removeKeptFolders } from './holdfast.ts';
+import {
+  expectSame,
+  holdfast,
+  newFolder,
+  newKeptFolder,
+  type Picture,
+  pictureOf,
+  removeKeptFolders,
+} from './holdfast.ts';
 
 /** Keys of the test's data whose names are odd, as `ls` shows them. */
 const ODD = { notText: 'odd/not\\xffutf8', line: 'odd/line\\x0abreak', emoji: 'odd/🐘 and  spaces' };
@@ -197,5 +205,38 @@ describe('a plan from its first run to a restore', () => {
     const known = (points: { recoveryPointId: string; chain: string[]; counts: object }[]) =>
       points.map(({ recoveryPointId, chain, counts }) => ({ recoveryPointId, chain, counts }));
     expect(known(after)).toEqual(known(before));
+  });
+});
+
+describe('two vaults', () => {
+  it('a lost replica fails the run in part only, and is brought level again by init and replicate', async () => {
+    const folder = newFolder();
+    await mkdir(join(folder, 'data'));
+    await writeFile(join(folder, 'data', 'a'), 'a');
+    await writeFile(
+      join(folder, 'holdfast.yml'),
+      `vaults: { primary: { url: "file://${folder}/one" }, offsite: { url: "file://${folder}/two" } }
+plans: { app: { sources: ["file://${folder}/data"], vault: primary, replicateTo: [offsite] } }
+`,
+    );
+    await holdfast(folder, ['init']);
+    expect((await holdfast(folder, ['run', 'app'])).code).toBe(0);
+    await rm(join(folder, 'two'), { recursive: true });
+    await writeFile(join(folder, 'data', 'b'), 'b');
+    const partial = await holdfast(folder, ['--json', 'run', 'app']);
+    expect(partial.code).toBe(3);
+    expect(json(partial).run.status).toBe('partial');
+    const failed = await holdfast(folder, ['--json', 'replicate', 'app']);
+    expect(failed.code).toBe(1);
+    expect(json(failed).replicas).toMatchObject([{ vault: 'offsite', status: 'failed', error: 'NotFoundError' }]);
+    expect((await holdfast(folder, ['init'])).code).toBe(0);
+    const level = await holdfast(folder, ['--json', 'replicate', 'app', '--to', 'offsite']);
+    expect(level.code).toBe(0);
+    expect(json(level).replicas).toEqual([{ vault: 'offsite', status: 'level' }]);
+    await rm(join(folder, 'one'), { recursive: true });
+    expect(await holdfast(folder, ['restore', 'data', '--vault', 'offsite', '--to', 'back'])).toMatchObject({
+      code: 0,
+    });
+    expectSame(await pictureOf(join(folder, 'back')), await pictureOf(join(folder, 'data')));
   });
 });
