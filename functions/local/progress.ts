@@ -1,7 +1,7 @@
 /** One line on the terminal that is redrawn as work proceeds; where standard error is no terminal, nothing. */
 import type { Ports } from '../core/ports.ts';
 import type { Sink } from './console.ts';
-import { plain, shorten, showBytes, showCount } from './figures.ts';
+import { counted, plain, shorten, showBytes } from './figures.ts';
 
 type Tick = Parameters<Ports['progress']>[0];
 
@@ -45,7 +45,7 @@ export function progressLine(sink: Sink, millis: () => number): Progress {
 
 /** `take-snapshot file:///srv/data: 1,200 entries, 3.1 MiB, 1.0 MiB/s` */
 export function progressText(tick: Tick, seconds: number): string {
-  const parts = [`${showCount(tick.entries)} entries`];
+  const parts = [counted(tick.entries, 'entry', 'entries')];
   if (tick.bytes > 0) parts.push(showBytes(tick.bytes));
   // A rate over less than a second is noise.
   if (tick.bytes > 0 && seconds >= 1) parts.push(`${showBytes(tick.bytes / seconds)}/s`);

@@ -1,8 +1,8 @@
 /** Questions on a terminal. They go to standard error, because standard output is for results. */
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
-import { InvalidInputError } from '../core/errors.ts';
 import type { Shell } from './console.ts';
+import { Interrupted } from './failure.ts';
 
 /** Whether somebody is there to answer. */
 export function canAsk(shell: Shell): boolean {
@@ -36,7 +36,7 @@ export async function askSecret(shell: Shell, question: string): Promise<string>
 /** Ctrl-C and Ctrl-D end a question, as they end a command. */
 function answerOf(lines: ReturnType<typeof createInterface>, question: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const stop = () => reject(new InvalidInputError('stopped at the question; nothing was changed'));
+    const stop = () => reject(new Interrupted('stopped at the question; nothing was changed'));
     lines.once('SIGINT', stop);
     lines.once('close', stop);
     lines.question(question).then(resolve, reject);
