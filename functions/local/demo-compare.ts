@@ -105,12 +105,20 @@ export interface Difference {
   readonly sentence: string;
 }
 
-/** Every difference; none when the second is the first again. */
-export function differences(before: Witnessed, after: Witnessed): readonly Difference[] {
+/**
+ * Every difference; none when the second is the first again. Only root can give a file to another user: where this process is not
+ * root, another owner is none, nor is a set-uid or set-gid bit that is missing on such a file, which would lend the new owner's rights.
+ */
+export function differences(
+  before: Witnessed,
+  after: Witnessed,
+  options: { readonly setsOwners: boolean },
+): readonly Difference[] {
   const found: Difference[] = [];
   for (const [path, seen] of before.entries) {
     const again = after.entries.get(path);
-    const words = again === undefined ? ['is missing'] : differencesOf(seen, again);
+    const words =
+      again === undefined ? ['is missing'] : differencesOf(seen, again, options.setsOwners ? 'compared' : 'ignored');
     found.push(...words.map((text) => ({ path, sentence: `${show(path)} ${text}` })));
   }
   for (const path of after.entries.keys()) {
@@ -119,12 +127,15 @@ export function differences(before: Witnessed, after: Witnessed): readonly Diffe
   return found;
 }
 
-function differencesOf(before: Seen, after: Seen): readonly string[] {
+function differencesOf(before: Seen, after: Seen, owners: 'compared' | 'ignored'): readonly string[] {
   if (before.type !== after.type) return [`was a ${before.type} and is a ${after.type}`];
   const found: string[] = [];
   if (before.content !== after.content || before.sizeBytes !== after.sizeBytes) found.push('has another content');
-  if (before.mode !== after.mode) found.push(`had mode ${before.mode.toString(8)} and has ${after.mode.toString(8)}`);
-  if (before.owner !== after.owner) found.push(`belonged to ${before.owner} and belongs to ${after.owner}`);
+  const otherOwner = before.owner !== after.owner;
+  const bits = otherOwner && owners === 'ignored' ? 0o1777 : 0o7777;
+  if ((before.mode & bits) !== (after.mode & bits))
+    found.push(`had mode ${before.mode.toString(8)} and has ${after.mode.toString(8)}`);
+  if (otherOwner && owners === 'compared') found.push(`belonged to ${before.owner} and belongs to ${after.owner}`);
   const drift = before.modifiedAt - after.modifiedAt;
   if (drift > TIME_TOLERANCE_NANOS || drift < -TIME_TOLERANCE_NANOS)
     found.push(`was modified at ${before.modifiedAt} ns and is at ${after.modifiedAt} ns`);

@@ -24,6 +24,8 @@ import { inThisProcess, isStarted } from './main.ts';
 import { type CommandContext, type Session, withSession } from './session.ts';
 
 const PLAN = 'demo';
+/** Only root can give files to other users. */
+const setsOwners = process.geteuid?.() === 0;
 
 /** Where everything of the demonstration lies. */
 interface Stage {
@@ -105,6 +107,9 @@ plans:
 `;
 }
 
+/** At most so many entries that cannot be read are named. */
+const NAMED = 5;
+
 async function backUp(stage: Stage, console: Console): Promise<readonly Chapter[]> {
   await heading(console, '1. The data');
   if (!stage.readOnly) await buildApplication(stage.source);
@@ -117,8 +122,10 @@ async function backUp(stage: Stage, console: Console): Promise<readonly Chapter[
   await console.line(
     `${counted(seen.files, 'file', 'files')}, ${showBytes(seen.bytes)}, ${counted(seen.entries.size, 'entry', 'entries')} with folders and links.`,
   );
-  for (const [path, reason] of [...seen.leftOut].slice(0, 5))
+  for (const [path, reason] of [...seen.leftOut].slice(0, NAMED))
     await console.line(`Left out: ${plain(Buffer.from(path, 'latin1').toString('utf8'))}: ${reason}.`);
+  if (seen.leftOut.size > NAMED) await console.line(`Left out: ${showCount(seen.leftOut.size - NAMED)} more.`);
+  if (stage.readOnly && !setsOwners) await console.line('Owners are not restored: only root can give files to others.');
   await assertRoom(stage, seen.bytes);
 
   await heading(console, '2. Three backups, each copied to a second vault and proven by restoring it');
@@ -198,7 +205,7 @@ async function bringBack(
       }),
     );
     const unsettled = stage.readOnly ? await changedMeanwhile(stage, console, chapter) : new Set();
-    const found = differences(chapter.seen, await witness(target))
+    const found = differences(chapter.seen, await witness(target), { setsOwners })
       .filter(({ path }) => !unsettled.has(path))
       .map(({ sentence }) => sentence);
     if (report.status !== 'succeeded') found.push(`the restore ended ${report.status}`, ...report.problems);
@@ -213,7 +220,9 @@ async function bringBack(
 
 /** In a folder that is in use: the paths that are no longer what they were before the backup, and so prove nothing. */
 async function changedMeanwhile(stage: Stage, console: Console, chapter: Chapter): Promise<ReadonlySet<string>> {
-  const changed = new Set(differences(chapter.seen, await witness(stage.source)).map(({ path }) => path));
+  const changed = new Set(
+    differences(chapter.seen, await witness(stage.source), { setsOwners: true }).map(({ path }) => path),
+  );
   if (changed.size > 0)
     await console.line(`Not compared, because they changed meanwhile: ${counted(changed.size, 'entry', 'entries')}.`);
   return changed;
