@@ -7,6 +7,8 @@ import { filesBlobStore } from '../stores/files.ts';
 import { CLIENT_DEFAULTS, s3Clients } from './clients.ts';
 import { vaultStore } from './vaults.ts';
 
+export { catalogueTableDefinition } from '../catalogue/keys.ts';
+
 export interface OpenCatalogue {
   readonly catalogue: DynamoCatalogue;
   close(): Promise<void>;
