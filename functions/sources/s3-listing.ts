@@ -1,5 +1,11 @@
 /** The listing of an S3 source: exact keys, in byte order, complete or an error. */
-import { type _Object, ListObjectsV2Command, type ListObjectsV2CommandOutput, type S3Client } from '@aws-sdk/client-s3';
+import {
+  type _Object,
+  ListObjectsV2Command,
+  type ListObjectsV2CommandInput,
+  type ListObjectsV2CommandOutput,
+  type S3Client,
+} from '@aws-sdk/client-s3';
 import { translateAwsError } from '../core/aws-errors.ts';
 import {
   displayKey,
@@ -42,11 +48,11 @@ export function readFingerprint(fingerprint: string): { readonly etag: string; r
  * @throws NotFoundError when the bucket is absent; IntegrityError when a page is out of order, cut short or served twice.
  */
 export async function* listObjects(client: S3Client, uri: S3Uri, range: KeyRange): AsyncGenerator<ListedEntry> {
-  const startAfter = startAfterOf(uri, range);
+  const from = startAfterOf(uri, range);
   let last: EntryKey | undefined;
   let token: string | undefined;
   do {
-    const page = await fetchPage(client, uri, startAfter, token);
+    const page = await fetchPage(client, uri, token === undefined ? from : { ContinuationToken: token });
     for (const object of page.Contents ?? []) {
       const entry = listedOf(uri, object, page.EncodingType);
       if (last !== undefined && entry.key <= last)
@@ -61,21 +67,25 @@ export async function* listObjects(client: S3Client, uri: S3Uri, range: KeyRange
   } while (token !== undefined);
 }
 
-function startAfterOf(uri: S3Uri, range: KeyRange): string | undefined {
-  if (range.after === undefined) return undefined;
+/** The key of the first object, by one request; undefined when there is none. */
+export async function findFirstKey(client: S3Client, uri: S3Uri): Promise<EntryKey | undefined> {
+  const page = await fetchPage(client, uri, { MaxKeys: 1 });
+  const [object] = page.Contents ?? [];
+  return object === undefined ? undefined : listedOf(uri, object, page.EncodingType).key;
+}
+
+function startAfterOf(uri: S3Uri, range: KeyRange): PageOptions {
+  if (range.after === undefined) return {};
   const text = findKeyText(range.after);
   if (text === undefined)
     throw new InvalidInputError(`${formatUri(uri)}: ${quoteKey(range.after)} is not UTF-8, so it bounds no S3 keys`);
   // An empty key without a prefix: nothing sorts before it.
-  return uri.prefix + text === '' ? undefined : uri.prefix + text;
+  return uri.prefix + text === '' ? {} : { StartAfter: uri.prefix + text };
 }
 
-async function fetchPage(
-  client: S3Client,
-  uri: S3Uri,
-  startAfter: string | undefined,
-  token: string | undefined,
-): Promise<ListObjectsV2CommandOutput> {
+type PageOptions = Pick<ListObjectsV2CommandInput, 'StartAfter' | 'ContinuationToken' | 'MaxKeys'>;
+
+async function fetchPage(client: S3Client, uri: S3Uri, options: PageOptions): Promise<ListObjectsV2CommandOutput> {
   try {
     return await client.send(
       new ListObjectsV2Command({
@@ -83,8 +93,7 @@ async function fetchPage(
         Prefix: uri.prefix,
         // Without it, XML 1.0 cannot carry control characters.
         EncodingType: 'url',
-        ...(token === undefined ? {} : { ContinuationToken: token }),
-        ...(startAfter === undefined || token !== undefined ? {} : { StartAfter: startAfter }),
+        ...options,
       }),
     );
   } catch (error) {

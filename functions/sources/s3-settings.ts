@@ -14,7 +14,7 @@ import { messageOf, TransientError } from '../core/errors.ts';
 import { formatUri, type S3Uri } from '../core/uri.ts';
 import { BUCKET_SETTINGS, type BucketSetting } from './s3-bucket-settings.ts';
 import { objectKeyOf } from './s3-keys.ts';
-import { listObjects } from './s3-listing.ts';
+import { findFirstKey } from './s3-listing.ts';
 import { isRefusal } from './s3-refusals.ts';
 
 /** Answers that mean: this may be set, but not seen. */
@@ -102,8 +102,8 @@ async function unseenOnObjects(client: S3Client, uri: S3Uri, lock: 'lock' | 'non
 }
 
 async function findFirst(client: S3Client, uri: S3Uri) {
-  for await (const { key } of listObjects(client, uri, {})) return { Bucket: uri.bucket, Key: objectKeyOf(uri, key) };
-  return undefined;
+  const key = await findFirstKey(client, uri);
+  return key === undefined ? undefined : { Bucket: uri.bucket, Key: objectKeyOf(uri, key) };
 }
 
 /** Sets what `readSettings` captured; a line for each that could not be set. What the bucket has besides is left as it is. */

@@ -1,6 +1,6 @@
 """Fills buckets and reads them back with boto3: the judge of what the product did, which shares no code with it.
 
-Usage: judge.py make BUCKET… | fill BUCKET PREFIX SEED | change BUCKET PREFIX | dump BUCKET PREFIX
+Usage: judge.py make BUCKET… | fill BUCKET PREFIX SEED | many BUCKET COUNT | change BUCKET PREFIX | dump BUCKET PREFIX
 `dump` prints JSON: key (hex of its UTF-8 bytes, without the prefix) → content hash, size and every attribute.
 The endpoint and the credentials come from the environment, as for any AWS tool.
 """
@@ -50,8 +50,13 @@ def fill(bucket, prefix, seed):
     for size in SIZES:
         put(bucket, prefix + f"size/{size}", noise.randbytes(size), **ATTRIBUTES)
         put(bucket, prefix + f"plain/{size}", bytes(size))
-    for n in range(1200):
+    for n in range(1010):
         put(bucket, prefix + f"many/{n % 7}/{n:04}.json", json.dumps({"n": n, "text": "x" * (n % 90)}).encode())
+
+
+def many(bucket, count):
+    for n in range(int(count)):
+        put(bucket, f"{n:06}.json", json.dumps({"n": n}).encode())
 
 
 def change(bucket, prefix):
@@ -89,4 +94,4 @@ def make(*buckets):
 
 
 if __name__ == "__main__":
-    {"make": make, "fill": fill, "change": change, "dump": dump}[sys.argv[1]](*sys.argv[2:])
+    {"make": make, "fill": fill, "many": many, "change": change, "dump": dump}[sys.argv[1]](*sys.argv[2:])

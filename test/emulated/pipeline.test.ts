@@ -1,32 +1,20 @@
-import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { delimiter, join, resolve } from 'node:path';
-import { promisify } from 'node:util';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { noise } from '../fakes/noise.ts';
 import { expectSame, holdfast, newFolder, pictureOf } from '../local/holdfast.ts';
-import { type Emulator, emulatorEnv, startMoto } from './services.ts';
+import { awsEnv, judge as judgeAt } from './judge.ts';
+import { type Emulator, startMoto } from './services.ts';
 
 let moto: Emulator;
 let env: Record<string, string>;
 beforeAll(async () => {
   moto = await startMoto();
-  env = { ...emulatorEnv, AWS_DEFAULT_REGION: emulatorEnv.AWS_REGION, AWS_ENDPOINT_URL: moto.endpoint };
+  env = awsEnv(moto.endpoint);
 });
 afterAll(() => moto?.stop());
 
-const VENV = process.env.HOLDFAST_VENV ?? resolve(import.meta.dirname, '../../.ci/.venv');
-
-/** boto3 in a process of its own: none of the product's code. */
-async function judge(...args: readonly string[]): Promise<string> {
-  const PATH = [join(VENV, 'bin'), process.env.PATH].join(delimiter);
-  const script = join(import.meta.dirname, 'judge.py');
-  const { stdout } = await promisify(execFile)('python3', [script, ...args], {
-    env: { ...env, PATH },
-    maxBuffer: 1 << 28,
-  });
-  return stdout;
-}
+const judge = (...args: readonly string[]): Promise<string> => judgeAt(moto.endpoint, ...args);
 
 const dump = async (bucket: string, prefix: string): Promise<Record<string, unknown>> =>
   JSON.parse(await judge('dump', bucket, prefix));
