@@ -72,7 +72,7 @@ export const sizesSchema = z.object({
   contentBytes: count,
   /** Content read from the source for this snapshot. */
   readBytes: count,
-  /** Packs, segments and manifest written for this snapshot. */
+  /** Packs and segments written for this snapshot. */
   storedBytes: count,
 });
 export type SnapshotSizes = z.infer<typeof sizesSchema>;

@@ -31,6 +31,10 @@ export const COMMAND_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   aws: { help: 'run it in the AWS account: the stack holdfast-<stage>, HOLDFAST_STAGE where there are several' },
   yes: { help: 'ask nothing; take the answers from the options or the defaults' },
   source: { value: 'URI', many: true, help: 'what a new holdfast.yml protects: a URI or a folder; may be given again' },
+  'write-key': {
+    value: 'FILE',
+    help: 'also make a key file that can back up and cannot read back, for machines that only run',
+  },
   kind: { value: 'KIND', choices: SNAPSHOT_KINDS, help: 'incremental unless given; a full where there is no base' },
   'scheduled-at': { value: 'TIME', help: 'the time that names the run; the same time goes on with the same run' },
   at: { value: 'TIME', help: 'the latest state at or before this time' },
@@ -52,7 +56,7 @@ export const COMMAND_OPTIONS: Readonly<Record<string, OptionSpec>> = {
 export const COMMANDS: Readonly<Record<string, CommandSpec>> = {
   init: {
     arguments: [],
-    options: ['yes', 'source', 'vault'],
+    options: ['yes', 'source', 'vault', 'write-key'],
     help: 'write holdfast.yml where there is none; create missing vaults, key and catalogue',
   },
   run: { arguments: ['PLAN'], options: ['kind', 'scheduled-at', 'aws'], help: 'back up the sources of a plan, once' },

@@ -8,6 +8,7 @@ import {
   DESCRIPTOR_NAME,
   parseDescriptor,
   type Secret,
+  type SlotRequest,
   serializeDescriptor,
   unlockDescriptor,
   type VaultDescriptor,
@@ -87,12 +88,12 @@ async function holdsAny(store: BlobStore, prefix: string): Promise<boolean> {
 
 /**
  * Gives each vault that lacks it the descriptor. Returns a sentence for each vault made.
- * @param secret opens the key set; needed to make a new one.
+ * @param keys open the key set, the first of them also contents; needed to make a new one.
  */
-export async function makeVaults(survey: VaultSurvey, secret: Secret | undefined): Promise<readonly string[]> {
+export async function makeVaults(survey: VaultSurvey, keys: readonly SlotRequest[]): Promise<readonly string[]> {
   const { found, missing } = survey;
   if (missing.length === 0) return [];
-  const bytes = found?.bytes ?? newDescriptor(secret);
+  const bytes = found?.bytes ?? newDescriptor(keys);
   const created: string[] = [];
   for (const { name, store } of missing) {
     const outcome = await store.putNew(DESCRIPTOR_NAME, bytes);
@@ -110,11 +111,11 @@ export function assertOpens(survey: VaultSurvey, secret: Secret): void {
   if (survey.found !== undefined) unlockDescriptor(survey.found.descriptor, secret);
 }
 
-function newDescriptor(secret: Secret | undefined): Buffer {
-  if (secret === undefined) throw new InvalidInputError('a new vault needs a key; give --key-file or a passphrase');
+function newDescriptor(slots: readonly SlotRequest[]): Buffer {
+  if (slots.length === 0) throw new InvalidInputError('a new vault needs a key; give --key-file or a passphrase');
   const { descriptor } = createDescriptor({
     createdAt: new Date().toISOString(),
-    slots: [{ secret, kind: 'read' }],
+    slots,
     randomBytes,
   });
   return serializeDescriptor(descriptor);

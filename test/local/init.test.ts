@@ -87,6 +87,34 @@ describe('holdfast init --yes in an empty folder', () => {
   });
 });
 
+describe('holdfast init --write-key', () => {
+  it('makes a key with which a machine backs up and cannot read back', async () => {
+    const folder = newFolder();
+    await mkdir(join(folder, 'data'));
+    await writeFile(join(folder, 'data/file'), 'content');
+    expect(await holdfast(folder, ['init', '--yes', '--write-key', 'keys/write.key'])).toMatchObject({ code: 2 });
+    await mkdir(join(folder, 'keys'));
+    expect(await holdfast(folder, ['init', '--yes', '--write-key', 'keys/write.key'])).toMatchObject({ code: 0 });
+    const write = ['--key-file', 'keys/write.key'];
+    const run = await holdfast(folder, ['run', 'app', ...write]);
+    // Committed, but the verification that the plan asks for could read nothing back.
+    expect(run.code, run.stderr).toBe(3);
+    const refused = await holdfast(folder, ['restore', 'data', '--to', 'out', ...write]);
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('backing up only') });
+    expect((await holdfast(folder, ['restore', 'data', '--to', 'out'])).code).toBe(0);
+    expect(await readFile(join(folder, 'out/file'), 'utf8')).toBe('content');
+  });
+
+  it('is refused where the vaults have their keyring already', async () => {
+    const folder = newFolder();
+    await holdfast(folder, ['init', '--yes']);
+    const before = await pictureOf(folder);
+    const ended = await holdfast(folder, ['init', '--yes', '--write-key', 'write.key']);
+    expect(ended).toMatchObject({ code: 2, stderr: expect.stringContaining('have their keyring already') });
+    expect((await pictureOf(folder)).entries).toEqual(before.entries);
+  });
+});
+
 describe('holdfast init beside a plan file', () => {
   it('gives all vaults one key set', async () => {
     const folder = newFolder();

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
-import { KEY_FILE_BYTES, type Secret } from '../../core/descriptor.ts';
+import { KEY_FILE_BYTES, type Secret, type SlotRequest } from '../../core/descriptor.ts';
 import { ConflictError, InvalidInputError } from '../../core/errors.ts';
 import type { HoldfastConfig } from '../../core/plan.ts';
 import { formatKeyFile } from '../../runtime/key-file.ts';
@@ -56,6 +56,7 @@ export async function initialise(context: CommandContext): Promise<InitReport> {
   const survey = await surveyVaults(draft.config);
   const key = await chooseKey(context, planFile, draft, survey);
   if (key !== undefined) assertOpens(survey, key.secret);
+  const writeKey = await writeKeyFor(context, survey);
   const created: string[] = [];
   const notes: string[] = [];
 
@@ -70,7 +71,14 @@ export async function initialise(context: CommandContext): Promise<InitReport> {
     await writeNew(planFile, draft.text, 0o644);
     created.push(`wrote ${planFile}`);
   }
-  created.push(...(await makeVaults(survey, key?.secret)));
+  const slots: SlotRequest[] = key === undefined ? [] : [{ secret: key.secret, kind: 'read' }];
+  if (writeKey !== undefined) {
+    const bytes = randomBytes(KEY_FILE_BYTES);
+    await writeNew(writeKey, formatKeyFile(bytes), 0o600);
+    created.push(`made the key file ${writeKey}, which can back up and cannot read back`);
+    slots.push({ secret: { type: 'keyfile', bytes }, kind: 'write' });
+  }
+  created.push(...(await makeVaults(survey, slots)));
   const catalogueFolder = join(stateFolder, 'catalogue');
   const fresh = draft.config.catalogue === 'embedded' && !(await exists(catalogueFolder));
   await (await openLocalCatalogue(draft.config, catalogueFolder)).close();
@@ -127,6 +135,19 @@ async function keyFileFor({ shell, invocation }: CommandContext, planFile: strin
   if (path === undefined) return KEY_FILE_NAME;
   const way = relative(dirname(planFile), path);
   return way.startsWith('..') || isAbsolute(way) ? path : way;
+}
+
+/** Where a key that only backs up is to be written. @throws InvalidInputError when the keyring, or the file, is there already. */
+async function writeKeyFor({ shell, invocation }: CommandContext, survey: VaultSurvey): Promise<string | undefined> {
+  const given = value(invocation, 'write-key');
+  if (given === undefined) return undefined;
+  const path = resolve(shell.folder, given);
+  if (survey.found !== undefined)
+    throw new InvalidInputError('the vaults have their keyring already; --write-key is for the init that makes it');
+  if (await exists(path)) throw new InvalidInputError(`${path} is there already; name a new file for --write-key`);
+  if (!(await exists(dirname(path))))
+    throw new InvalidInputError(`there is no folder ${dirname(path)} for --write-key; make it, or name another`);
+  return path;
 }
 
 interface ChosenKey {
