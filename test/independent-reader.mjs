@@ -3,8 +3,28 @@
 // built-ins only, nothing of functions/. Usage: node independent-reader.mjs VAULT SNAPSHOT OUT
 // The secret comes from HOLDFAST_PASSPHRASE or from the key file named by HOLDFAST_KEY_FILE (holdfast.key here if unset).
 import { spawnSync } from 'node:child_process';
-import { createDecipheriv, createHash, createHmac, createPrivateKey, createPublicKey, diffieHellman, hkdfSync, scryptSync } from 'node:crypto';
-import { chmodSync, existsSync, lchownSync, lutimesSync, mkdirSync, readdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  createDecipheriv,
+  createHash,
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  diffieHellman,
+  hkdfSync,
+  scryptSync,
+} from 'node:crypto';
+import {
+  chmodSync,
+  existsSync,
+  lchownSync,
+  lutimesSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as zlib from 'node:zlib';
@@ -43,7 +63,8 @@ function unseal(key, offset, kind, sealed) {
 const descriptor = JSON.parse(readFileSync(join(vault, 'holdfast.json'), 'utf8'));
 if (descriptor.format !== 'holdfast-vault-1') fail(`this vault is of format ${descriptor.format}`);
 function readSecret() {
-  if (process.env.HOLDFAST_PASSPHRASE !== undefined) return { type: 'passphrase', bytes: Buffer.from(process.env.HOLDFAST_PASSPHRASE.normalize('NFC')) };
+  if (process.env.HOLDFAST_PASSPHRASE !== undefined)
+    return { type: 'passphrase', bytes: Buffer.from(process.env.HOLDFAST_PASSPHRASE.normalize('NFC')) };
   const text = readFileSync(process.env.HOLDFAST_KEY_FILE ?? 'holdfast.key', 'utf8');
   return { type: 'keyfile', bytes: Buffer.from(/^holdfast-key-1 (\S+)/m.exec(text)?.[1] ?? '', 'base64') };
 }
@@ -57,7 +78,12 @@ function unwrapSlots(secret) {
     try {
       return ['metadata', 'content'].map((purpose) => {
         const wrapped = Buffer.from(slot[purpose], 'base64');
-        return decrypt(wrapping, wrapped.subarray(0, 12), `holdfast/1 slot ${descriptor.vaultId} ${slot.slotId} ${purpose}`, wrapped.subarray(12));
+        return decrypt(
+          wrapping,
+          wrapped.subarray(0, 12),
+          `holdfast/1 slot ${descriptor.vaultId} ${slot.slotId} ${purpose}`,
+          wrapped.subarray(12),
+        );
       });
     } catch {
       // This slot is another secret's.
@@ -72,15 +98,33 @@ const KEM = Buffer.from('KEM\x00\x20', 'latin1');
 const HPKE = Buffer.from('HPKE\x00\x20\x00\x01\xff\xff', 'latin1');
 const hmac = (key, ...parts) => parts.reduce((mac, part) => mac.update(part), createHmac('sha256', key)).digest();
 const extract = (suite, salt, label, input) => hmac(salt, 'HPKE-v1', suite, label, input);
-const expand = (suite, key, label, info) => hmac(key, Buffer.from([0, 32]), 'HPKE-v1', suite, label, info, Buffer.from([1]));
-const privateObject = createPrivateKey({ key: Buffer.concat([Buffer.from('302e020100300506032b656e04220420', 'hex'), privateKey]), format: 'der', type: 'pkcs8' });
+const expand = (suite, key, label, info) =>
+  hmac(key, Buffer.from([0, 32]), 'HPKE-v1', suite, label, info, Buffer.from([1]));
+const privateObject = createPrivateKey({
+  key: Buffer.concat([Buffer.from('302e020100300506032b656e04220420', 'hex'), privateKey]),
+  format: 'der',
+  type: 'pkcs8',
+});
 const publicKey = createPublicKey(privateObject).export({ format: 'der', type: 'spki' }).subarray(12);
 function packKey(encapsulated) {
-  const peer = createPublicKey({ key: Buffer.concat([Buffer.from('302a300506032b656e032100', 'hex'), encapsulated]), format: 'der', type: 'spki' });
+  const peer = createPublicKey({
+    key: Buffer.concat([Buffer.from('302a300506032b656e032100', 'hex'), encapsulated]),
+    format: 'der',
+    type: 'spki',
+  });
   const dh = diffieHellman({ privateKey: privateObject, publicKey: peer });
-  const shared = expand(KEM, extract(KEM, '', 'eae_prk', dh), 'shared_secret', Buffer.concat([encapsulated, publicKey]));
+  const shared = expand(
+    KEM,
+    extract(KEM, '', 'eae_prk', dh),
+    'shared_secret',
+    Buffer.concat([encapsulated, publicKey]),
+  );
   const info = `holdfast/1 pack ${descriptor.vaultId}`;
-  const context = Buffer.concat([Buffer.from([0]), extract(HPKE, '', 'psk_id_hash', ''), extract(HPKE, '', 'info_hash', info)]);
+  const context = Buffer.concat([
+    Buffer.from([0]),
+    extract(HPKE, '', 'psk_id_hash', ''),
+    extract(HPKE, '', 'info_hash', info),
+  ]);
   const exporter = expand(HPKE, extract(HPKE, shared, 'secret', ''), 'exp', context);
   return expand(HPKE, exporter, 'sec', 'holdfast/1 pack key');
 }
@@ -88,7 +132,9 @@ function packKey(encapsulated) {
 // --- Segments and manifests: frames ---
 function* frames(kind, magic, blob) {
   if (blob.toString('latin1', 0, 5) !== `${magic}\x01`) fail(`a ${kind} does not begin as one`);
-  const key = Buffer.from(hkdfSync('sha256', metadataKey, blob.subarray(5, 37), `holdfast/1 ${kind} ${descriptor.vaultId}`, 32));
+  const key = Buffer.from(
+    hkdfSync('sha256', metadataKey, blob.subarray(5, 37), `holdfast/1 ${kind} ${descriptor.vaultId}`, 32),
+  );
   for (let at = 37; at < blob.length; ) {
     const end = at + 4 + blob.readUInt32BE(at);
     yield unseal(key, at + 4, end === blob.length ? 'last frame' : 'frame', blob.subarray(at + 4, end));
@@ -103,20 +149,29 @@ function named(folder, id) {
 function readManifest(id) {
   const sourceId = readdirSync(join(vault, 'manifests')).find((one) => existsSync(join(vault, 'manifests', one, id)));
   if (sourceId === undefined) fail(`there is no snapshot ${id} in ${vault}`);
-  return JSON.parse(Buffer.concat([...frames('manifest', 'HFMF', readFileSync(join(vault, 'manifests', sourceId, id)))]).toString());
+  return JSON.parse(
+    Buffer.concat([...frames('manifest', 'HFMF', readFileSync(join(vault, 'manifests', sourceId, id)))]).toString(),
+  );
 }
 function* readSegment(id) {
   let held;
   for (const frame of frames('segment', 'HFSG', named('segments', id))) {
     const { packs, chunks, entries } = JSON.parse(frame.toString());
-    const locate = (extents) => extents.map(([index, offset, length]) => ({ chunk: chunks[index], pack: packs[chunks[index][0]], offset, length }));
+    const locate = (extents) =>
+      extents.map(([index, offset, length]) => ({
+        chunk: chunks[index],
+        pack: packs[chunks[index][0]],
+        offset,
+        length,
+      }));
     for (const [key, second, attributes, hash, sizeBytes, extents] of entries) {
       if (Array.isArray(second)) {
         held.extents.push(...locate(second));
         continue;
       }
       if (held !== undefined) yield held;
-      held = second === undefined ? { key, removed: true } : { key, attributes, hash, sizeBytes, extents: locate(extents) };
+      held =
+        second === undefined ? { key, removed: true } : { key, attributes, hash, sizeBytes, extents: locate(extents) };
     }
   }
   if (held !== undefined) yield held;
@@ -126,13 +181,19 @@ function* readSegment(id) {
 const canonical = (value) => {
   if (value === null || typeof value !== 'object') return JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
-  return `{${Object.keys(value).sort().map((name) => `${JSON.stringify(name)}:${canonical(value[name])}`).join(',')}}`;
+  return `{${Object.keys(value)
+    .sort()
+    .map((name) => `${JSON.stringify(name)}:${canonical(value[name])}`)
+    .join(',')}}`;
 };
 function checkRoot(manifest, entries) {
   const groups = [];
   let open = [];
   for (const entry of entries) {
-    const leaf = sha256(Buffer.from([0]), canonical(entry.removed ? [entry.key] : [entry.key, entry.attributes, entry.hash, entry.sizeBytes]));
+    const leaf = sha256(
+      Buffer.from([0]),
+      canonical(entry.removed ? [entry.key] : [entry.key, entry.attributes, entry.hash, entry.sizeBytes]),
+    );
     open.push(leaf);
     if (leaf[0] !== 0) continue;
     groups.push(sha256(Buffer.from([1]), ...open));
@@ -141,7 +202,8 @@ function checkRoot(manifest, entries) {
   if (open.length > 0) groups.push(sha256(Buffer.from([1]), ...open));
   const count = Buffer.alloc(8);
   count.writeBigUInt64BE(BigInt(entries.length));
-  if (hex(sha256(Buffer.from([2]), count, ...groups)) !== manifest.root) fail(`snapshot ${manifest.snapshotId}: the entries are not those of its root`);
+  if (hex(sha256(Buffer.from([2]), count, ...groups)) !== manifest.root)
+    fail(`snapshot ${manifest.snapshotId}: the entries are not those of its root`);
 }
 
 // --- Contents ---
@@ -160,8 +222,11 @@ function readChunk(pack, [, chunkId, offset, sealedBytes]) {
   return plain;
 }
 function contentOf(entry) {
-  const content = Buffer.concat(entry.extents.map(({ pack, chunk, offset, length }) => readChunk(pack, chunk).subarray(offset, offset + length)));
-  if (hex(sha256(content)) !== entry.hash) fail(`the content of ${JSON.stringify(entry.key)} is not what its hash says`);
+  const content = Buffer.concat(
+    entry.extents.map(({ pack, chunk, offset, length }) => readChunk(pack, chunk).subarray(offset, offset + length)),
+  );
+  if (hex(sha256(content)) !== entry.hash)
+    fail(`the content of ${JSON.stringify(entry.key)} is not what its hash says`);
   return content;
 }
 
@@ -177,7 +242,8 @@ for (const id of manifest.chain) {
 
 // --- Writing back: directories first, their modes and times last ---
 const root = Buffer.from(`${out}/`);
-const seconds = (nanoseconds) => Number(BigInt(nanoseconds) / 1_000_000_000n) + Number(BigInt(nanoseconds) % 1_000_000_000n) / 1e9;
+const seconds = (nanoseconds) =>
+  Number(BigInt(nanoseconds) / 1_000_000_000n) + Number(BigInt(nanoseconds) % 1_000_000_000n) / 1e9;
 const isRoot = process.getuid?.() === 0;
 const directories = [];
 let left = 0;
@@ -205,10 +271,15 @@ for (const entry of [...state.values()].filter((one) => !one.removed).sort((a, b
   lutimesSync(path, seconds(mtimeNs), seconds(mtimeNs));
 }
 const own = manifest.sourceSettings.root;
-for (const { path, mode, mtimeNs, uid, gid } of [...(own ? [{ path: Buffer.from(out), ...own }] : []), ...directories].reverse()) {
+for (const { path, mode, mtimeNs, uid, gid } of [
+  ...(own ? [{ path: Buffer.from(out), ...own }] : []),
+  ...directories,
+].reverse()) {
   if (isRoot && uid !== undefined) lchownSync(path, uid, gid);
   utimesSync(path, seconds(mtimeNs), seconds(mtimeNs));
   chmodSync(path, mode);
 }
-process.stdout.write(`restored ${state.size - left} keys of snapshot ${snapshotId} (chain of ${manifest.chain.length}) into ${out}\n`);
+process.stdout.write(
+  `restored ${state.size - left} keys of snapshot ${snapshotId} (chain of ${manifest.chain.length}) into ${out}\n`,
+);
 if (left > 0) process.exit(3);

@@ -1,7 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createDescriptor, parseDescriptor, serializeDescriptor, unlockDescriptor } from '../../functions/core/descriptor.ts';
+import {
+  createDescriptor,
+  parseDescriptor,
+  serializeDescriptor,
+  unlockDescriptor,
+} from '../../functions/core/descriptor.ts';
 import { type Entry, type EntryKey, type Extent, keyFromBytes, type PresentEntry } from '../../functions/core/entry.ts';
 import { BackupError, IntegrityError, InvalidInputError } from '../../functions/core/errors.ts';
 import { sha256Hex } from '../../functions/core/ids.ts';
@@ -30,14 +35,19 @@ function packOf(plains: readonly Buffer[]) {
 describe('a pack', () => {
   it('gives back every chunk, by its location and by its own directory', () => {
     fc.assert(
-      fc.property(fc.array(fc.oneof(bytes(2000), fc.constant(Buffer.alloc(5000, 'abc'))), { minLength: 1, maxLength: 8 }), (plains) => {
-        const { packId, bytes: blob, chunks } = packOf(plains);
-        expect(packId).toBe(sha256Hex(blob));
-        const secret = packKey(KEYS, packId, blob);
-        for (const [index, chunk] of chunks.entries())
-          expect(openChunk(secret, chunk, blob.subarray(chunk.offset, chunk.offset + chunk.sealedBytes))).toEqual(plains[index]);
-        expect(readPackDirectory(KEYS, packId, blob)).toEqual(chunks);
-      }),
+      fc.property(
+        fc.array(fc.oneof(bytes(2000), fc.constant(Buffer.alloc(5000, 'abc'))), { minLength: 1, maxLength: 8 }),
+        (plains) => {
+          const { packId, bytes: blob, chunks } = packOf(plains);
+          expect(packId).toBe(sha256Hex(blob));
+          const secret = packKey(KEYS, packId, blob);
+          for (const [index, chunk] of chunks.entries())
+            expect(openChunk(secret, chunk, blob.subarray(chunk.offset, chunk.offset + chunk.sealedBytes))).toEqual(
+              plains[index],
+            );
+          expect(readPackDirectory(KEYS, packId, blob)).toEqual(chunks);
+        },
+      ),
       { seed: 1, numRuns: 60 },
     );
   });
@@ -70,13 +80,19 @@ const location = fc.record({
   sealedBytes: fc.nat(1e6),
   plainBytes: fc.integer({ min: 10, max: 1e6 }),
 });
-const extent: fc.Arbitrary<Extent> = location.map((chunk) => ({ chunk, offset: chunk.plainBytes % 7, length: 1 + (chunk.plainBytes % 3) }));
+const extent: fc.Arbitrary<Extent> = location.map((chunk) => ({
+  chunk,
+  offset: chunk.plainBytes % 7,
+  length: 1 + (chunk.plainBytes % 3),
+}));
 const present: fc.Arbitrary<PresentEntry> = fc
   .record({
     key,
     state: fc.constant('present' as const),
     fingerprint: fc.string(),
-    attributes: fc.dictionary(fc.string(), fc.jsonValue() as fc.Arbitrary<string>).map((map) => JSON.parse(JSON.stringify(map))),
+    attributes: fc
+      .dictionary(fc.string(), fc.jsonValue() as fc.Arbitrary<string>)
+      .map((map) => JSON.parse(JSON.stringify(map))),
     sha256: fc.constant('d'.repeat(64)),
     extents: fc.array(extent, { maxLength: 5 }),
   })
@@ -106,8 +122,20 @@ describe('a segment', () => {
 
   it('holds an entry of more extents than one frame takes', () => {
     const chunk = { chunkId: 'a'.repeat(64), packId: 'b'.repeat(64), offset: 0, sealedBytes: 100, plainBytes: 100 };
-    const extents = Array.from({ length: 20_000 }, (_, index) => ({ chunk: { ...chunk, offset: index * 100 }, offset: 0, length: 100 }));
-    const entry: PresentEntry = { key: 'k' as EntryKey, state: 'present', fingerprint: '', attributes: {}, sha256: 'c'.repeat(64), sizeBytes: 2_000_000, extents };
+    const extents = Array.from({ length: 20_000 }, (_, index) => ({
+      chunk: { ...chunk, offset: index * 100 },
+      offset: 0,
+      length: 100,
+    }));
+    const entry: PresentEntry = {
+      key: 'k' as EntryKey,
+      state: 'present',
+      fingerprint: '',
+      attributes: {},
+      sha256: 'c'.repeat(64),
+      sizeBytes: 2_000_000,
+      extents,
+    };
     const after: Entry = { key: 'l' as EntryKey, state: 'removed' };
     const { segmentId, bytes: blob } = segmentOf([entry, after]);
     expect([...readSegment(KEYS, segmentId, blob)]).toEqual([entry, after]);
@@ -147,13 +175,18 @@ const NAME = manifestName(MANIFEST.sourceId, MANIFEST.snapshotId);
 describe('a manifest', () => {
   it('comes back as it was, also when it takes many frames', () => {
     expect(openManifest(KEYS, NAME, sealManifest(KEYS, MANIFEST, randomBytes(32)))).toEqual(MANIFEST);
-    const large = { ...MANIFEST, packs: Array.from({ length: 120_000 }, (_, i) => ({ id: sha256Hex(`${i}`), sizeBytes: i })) };
+    const large = {
+      ...MANIFEST,
+      packs: Array.from({ length: 120_000 }, (_, i) => ({ id: sha256Hex(`${i}`), sizeBytes: i })),
+    };
     expect(openManifest(KEYS, NAME, sealManifest(KEYS, large, randomBytes(32)))).toEqual(large);
   });
 
   it('is refused under another name and with the keys of another vault', () => {
     const blob = sealManifest(KEYS, MANIFEST, randomBytes(32));
-    expect(() => openManifest(KEYS, NAME.replace('0123456789ab', 'ffffffffffff'), blob)).toThrow(/holds the manifest of snapshot/);
+    expect(() => openManifest(KEYS, NAME.replace('0123456789ab', 'ffffffffffff'), blob)).toThrow(
+      /holds the manifest of snapshot/,
+    );
     expect(() => openManifest(foreign, NAME, blob)).toThrow(IntegrityError);
   });
 });
@@ -168,12 +201,16 @@ describe('stored bytes that are not as they were written', () => {
       blob: pack.bytes,
       read: (blob) => {
         const secret = packKey(KEYS, pack.packId, blob);
-        for (const chunk of pack.chunks) openChunk(secret, chunk, blob.subarray(chunk.offset, chunk.offset + chunk.sealedBytes));
+        for (const chunk of pack.chunks)
+          openChunk(secret, chunk, blob.subarray(chunk.offset, chunk.offset + chunk.sealedBytes));
         return readPackDirectory(KEYS, pack.packId, blob);
       },
     },
     segment: { blob: segment.bytes, read: (blob) => [...readSegment(KEYS, segment.segmentId, blob)] },
-    'the frames of a segment, whatever its name says': { blob: segment.bytes, read: (blob) => [...readSegment(KEYS, sha256Hex(blob), blob)] },
+    'the frames of a segment, whatever its name says': {
+      blob: segment.bytes,
+      read: (blob) => [...readSegment(KEYS, sha256Hex(blob), blob)],
+    },
     manifest: { blob: manifest, read: (blob) => openManifest(KEYS, NAME, blob) },
   };
   for (const [name, { blob, read }] of Object.entries(readers)) {
@@ -187,7 +224,8 @@ describe('stored bytes that are not as they were written', () => {
     });
 
     it(`${name}: every truncation and any extension is found`, () => {
-      for (let length = 0; length < blob.length; length += 1) expect(() => read(blob.subarray(0, length)), `${length} bytes`).toThrow(IntegrityError);
+      for (let length = 0; length < blob.length; length += 1)
+        expect(() => read(blob.subarray(0, length)), `${length} bytes`).toThrow(IntegrityError);
       expect(() => read(Buffer.concat([blob, Buffer.from([0])]))).toThrow(IntegrityError);
     });
 
@@ -209,9 +247,22 @@ describe('stored bytes that are not as they were written', () => {
   });
 
   it('authentic frames whose JSON is not as the format says end in a named error', () => {
-    const texts = ['', '{}', '[]', 'null', '{"packs":[],"chunks":[],"entries":[[]]}', '{"packs":[],"chunks":[],"entries":[[1]]}', '{"packs":["x"],"chunks":[],"entries":[]}',
-      '{"packs":[],"chunks":[[0,"' + 'a'.repeat(64) + '",0,0,0]],"entries":[]}', '{"packs":[],"chunks":[],"entries":[["k","f",{},"' + 'a'.repeat(64) + '",5,[]]]}',
-      '{"packs":[],"chunks":[],"entries":[["k","f",{},"' + 'a'.repeat(64) + '",0,[[0,0,1]]]]}', '{"packs":[],"chunks":[],"entries":[["k",[]]]}', '{"packs":[],"chunks":[],"entries":[["\u0100"]]}', '{"packs":[],"chunks":[],"entries":[["b"],["a"]]}', '['.repeat(100_000)];
+    const texts = [
+      '',
+      '{}',
+      '[]',
+      'null',
+      '{"packs":[],"chunks":[],"entries":[[]]}',
+      '{"packs":[],"chunks":[],"entries":[[1]]}',
+      '{"packs":["x"],"chunks":[],"entries":[]}',
+      '{"packs":[],"chunks":[[0,"' + 'a'.repeat(64) + '",0,0,0]],"entries":[]}',
+      '{"packs":[],"chunks":[],"entries":[["k","f",{},"' + 'a'.repeat(64) + '",5,[]]]}',
+      '{"packs":[],"chunks":[],"entries":[["k","f",{},"' + 'a'.repeat(64) + '",0,[[0,0,1]]]]}',
+      '{"packs":[],"chunks":[],"entries":[["k",[]]]}',
+      '{"packs":[],"chunks":[],"entries":[["\u0100"]]}',
+      '{"packs":[],"chunks":[],"entries":[["b"],["a"]]}',
+      '['.repeat(100_000),
+    ];
     for (const text of texts) {
       const frames = buildFrames(KEYS, 'segment', randomBytes(32));
       frames.add(Buffer.from(text), 'last frame');
@@ -245,12 +296,19 @@ describe('the descriptor', () => {
   });
 
   it('takes a passphrase in any Unicode form', () => {
-    const made = createDescriptor({ createdAt: '2026-01-01T00:00:00.000Z', slots: [{ secret: { type: 'passphrase', passphrase: 'caf\u00e9' }, kind: 'read' }], randomBytes });
+    const made = createDescriptor({
+      createdAt: '2026-01-01T00:00:00.000Z',
+      slots: [{ secret: { type: 'passphrase', passphrase: 'caf\u00e9' }, kind: 'read' }],
+      randomBytes,
+    });
     expect(unlockDescriptor(made.descriptor, { type: 'passphrase', passphrase: 'cafe\u0301' })).toEqual(made.keys);
   });
 
   it('refuses a wrong secret with a sentence that says what to give', () => {
-    for (const secret of [{ type: 'passphrase', passphrase: 'wrong' }, { type: 'keyfile', bytes: Buffer.alloc(32) }] as const)
+    for (const secret of [
+      { type: 'passphrase', passphrase: 'wrong' },
+      { type: 'keyfile', bytes: Buffer.alloc(32) },
+    ] as const)
       expect(() => unlockDescriptor(stored, secret)).toThrow(/opens no slot of the keyring/);
   });
 
@@ -269,7 +327,8 @@ describe('the descriptor', () => {
 
   it('is refused in another format, and when it is damaged in any field', () => {
     const value = JSON.parse(serializeDescriptor(descriptor).toString());
-    const parse = (change: object) => () => parseDescriptor(Buffer.from(JSON.stringify({ ...value, ...change })), 'file:///vault');
+    const parse = (change: object) => () =>
+      parseDescriptor(Buffer.from(JSON.stringify({ ...value, ...change })), 'file:///vault');
     expect(parse({ format: 'holdfast-vault-2' })).toThrow(InvalidInputError);
     expect(() => parseDescriptor(Buffer.from('no json'), 'file:///vault')).toThrow(IntegrityError);
     for (const field of Object.keys(value).filter((name) => name !== 'format')) {
@@ -282,6 +341,8 @@ describe('the descriptor', () => {
 
   it('needs a key of kind read', () => {
     const slots = [{ secret: secrets.writer, kind: 'write' }] as const;
-    expect(() => createDescriptor({ createdAt: '2026-01-01T00:00:00.000Z', slots, randomBytes })).toThrow(/at least one key of kind read/);
+    expect(() => createDescriptor({ createdAt: '2026-01-01T00:00:00.000Z', slots, randomBytes })).toThrow(
+      /at least one key of kind read/,
+    );
   });
 });

@@ -4,7 +4,14 @@ import { describe, expect, it } from 'vitest';
 import { canonicalJson } from '../../functions/core/canonical-json.ts';
 import { cutContent } from '../../functions/core/chunk.ts';
 import { DEFAULT_CHUNKING } from '../../functions/core/descriptor.ts';
-import { displayKey, type EntryKey, findKeyText, keyFromBytes, keyFromText, keyToBytes } from '../../functions/core/entry.ts';
+import {
+  displayKey,
+  type EntryKey,
+  findKeyText,
+  keyFromBytes,
+  keyFromText,
+  keyToBytes,
+} from '../../functions/core/entry.ts';
 import { InvalidInputError } from '../../functions/core/errors.ts';
 import { chooseKeys } from '../../functions/core/glob.ts';
 import { runIdOf, snapshotIdOf, sourceIdOf, timeOfSnapshot } from '../../functions/core/ids.ts';
@@ -31,7 +38,9 @@ describe('keys', () => {
   });
 
   it('are shown without anything that could steer a terminal or forge a line', () => {
-    expect(displayKey(keyFromText('a\n\u001b[31mb\u202e\u2028c\\d é'))).toBe('a\\x0a\\x1b[31mb\\xe2\\x80\\xae\\xe2\\x80\\xa8c\\\\d é');
+    expect(displayKey(keyFromText('a\n\u001b[31mb\u202e\u2028c\\d é'))).toBe(
+      'a\\x0a\\x1b[31mb\\xe2\\x80\\xae\\xe2\\x80\\xa8c\\\\d é',
+    );
     expect(displayKey(keyFromBytes(Buffer.from([0x61, 0xff, 0x5c])))).toBe('a\\xff\\x5c');
   });
 });
@@ -40,13 +49,20 @@ describe('ids', () => {
   it('are the same for equal starts and differ in each part', () => {
     const [at, other] = ['2026-03-01T10:00:00.000Z', '2026-03-01T10:00:00.001Z'];
     expect(runIdOf('web', 'full', at)).toBe(runIdOf('web', 'full', at));
-    const ids = [runIdOf('web', 'full', at), runIdOf('we', 'bfull', at), runIdOf('web', 'incremental', at), runIdOf('web', 'full', other)];
+    const ids = [
+      runIdOf('web', 'full', at),
+      runIdOf('we', 'bfull', at),
+      runIdOf('web', 'incremental', at),
+      runIdOf('web', 'full', other),
+    ];
     expect(new Set(ids).size).toBe(4);
   });
 
   it('of snapshots sort by time and give it back', () => {
     const run = runIdOf('web', 'full', '2026-03-01T10:00:00.000Z');
-    const [a, b] = ['2026-03-01T10:00:00.009Z', '2026-03-01T10:00:00.010Z'].map((at) => snapshotIdOf(at, run, sourceIdOf('s3://b/')));
+    const [a, b] = ['2026-03-01T10:00:00.009Z', '2026-03-01T10:00:00.010Z'].map((at) =>
+      snapshotIdOf(at, run, sourceIdOf('s3://b/')),
+    );
     if (a === undefined || b === undefined) throw new Error('no ids');
     expect(a < b).toBe(true);
     expect(timeOfSnapshot(a)).toBe('2026-03-01T10:00:00.009Z');
@@ -65,7 +81,17 @@ describe('URIs', () => {
     expect(parseUri(formatUri(parseUri(text)))).toEqual(parsed);
   });
 
-  it.each(['', 'bucket', 'http://x', 's3://', 's3://UPPER/x', 's3://a/x', 'file://relative', 'file:/one', 'file:///a\0b'])('%j is refused by name', (text) => {
+  it.each([
+    '',
+    'bucket',
+    'http://x',
+    's3://',
+    's3://UPPER/x',
+    's3://a/x',
+    'file://relative',
+    'file:/one',
+    'file:///a\0b',
+  ])('%j is refused by name', (text) => {
     expect(() => parseUri(text)).toThrow(InvalidInputError);
   });
 
@@ -137,7 +163,12 @@ describe('the root', () => {
     const leaves = Array.from({ length: 600 }, (_, n) => leaf(n));
     const root = merkleRoot([part(leaves)]);
     for (const at of [0, 1, 300, 598, 599]) {
-      const variants = [leaves.with(at, leaf(-1)), leaves.toSpliced(at, 1), leaves.toSpliced(at, 0, leaf(-2)), leaves.with(at, leaf(at + 1)).with((at + 1) % 600, leaf(at))];
+      const variants = [
+        leaves.with(at, leaf(-1)),
+        leaves.toSpliced(at, 1),
+        leaves.toSpliced(at, 0, leaf(-2)),
+        leaves.with(at, leaf(at + 1)).with((at + 1) % 600, leaf(at)),
+      ];
       for (const variant of variants) expect(merkleRoot([part(variant)])).not.toBe(root);
     }
   });
@@ -165,7 +196,9 @@ describe('cutting', () => {
     }
     const lengths = whole.map((chunk) => chunk.length);
     for (const size of [1000, 65_536, 1 << 20, 5_000_001]) {
-      const pushes = Array.from({ length: Math.ceil(content.length / size) }, (_, i) => content.subarray(i * size, (i + 1) * size));
+      const pushes = Array.from({ length: Math.ceil(content.length / size) }, (_, i) =>
+        content.subarray(i * size, (i + 1) * size),
+      );
       expect(cut(pushes).map((chunk) => chunk.length)).toEqual(lengths);
     }
   });
@@ -175,7 +208,11 @@ describe('cutting', () => {
     const mean = content.length / sizes.length;
     expect(mean).toBeGreaterThan(600_000);
     expect(mean).toBeLessThan(1_800_000);
-    expect(cut([Buffer.alloc(20_000_000)]).map((chunk) => chunk.length)).toEqual([8 << 20, 8 << 20, 20_000_000 - (16 << 20)]);
+    expect(cut([Buffer.alloc(20_000_000)]).map((chunk) => chunk.length)).toEqual([
+      8 << 20,
+      8 << 20,
+      20_000_000 - (16 << 20),
+    ]);
   });
 
   it('finds the same chunks again behind an insertion', () => {

@@ -4,7 +4,8 @@ import type { World } from './world.ts';
 /** Bytes that do not compress, from a seed. */
 export function noise(seed: string, sizeBytes: number): Buffer {
   const blocks: Buffer[] = [];
-  for (let i = 0; blocks.length * 32 < sizeBytes; i += 1) blocks.push(createHash('sha256').update(`${seed}${i}`).digest());
+  for (let i = 0; blocks.length * 32 < sizeBytes; i += 1)
+    blocks.push(createHash('sha256').update(`${seed}${i}`).digest());
   return Buffer.concat(blocks).subarray(0, sizeBytes);
 }
 

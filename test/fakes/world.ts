@@ -5,7 +5,12 @@ import { createDescriptor, DEFAULT_CHUNKING } from '../../functions/core/descrip
 import { messageOf } from '../../functions/core/errors.ts';
 import type { HoldfastEvent } from '../../functions/core/events.ts';
 import type { RecoveryPointId } from '../../functions/core/ids.ts';
-import { type RestoreInput, type RestoreOutput, restoreInput, type VerifyOutput } from '../../functions/core/messages.ts';
+import {
+  type RestoreInput,
+  type RestoreOutput,
+  restoreInput,
+  type VerifyOutput,
+} from '../../functions/core/messages.ts';
 import { configSchema } from '../../functions/core/plan.ts';
 import type { BlobStore, Deadline, Ports } from '../../functions/core/ports.ts';
 import { commitSnapshot } from '../../functions/operations/commit-snapshot.ts';
@@ -46,12 +51,20 @@ export function makeWorld(options: WorldOptions = {}) {
   const sourceUris = options.sources ?? ['s3://bucket/data/'];
   const config = configSchema.parse({
     vaults: { primary: { url: 'file:///vaults/primary' }, offsite: { url: 'file:///vaults/offsite' } },
-    plans: { web: { sources: sourceUris, vault: 'primary', replicateTo: [], verify: { after: 'never' }, ...options.plan } },
+    plans: {
+      web: { sources: sourceUris, vault: 'primary', replicateTo: [], verify: { after: 'never' }, ...options.plan },
+    },
   });
   let now = Date.parse('2026-03-01T10:00:00.000Z');
   const clock = { now: () => new Date(now) };
-  const catalogue = memoryCatalogue({ clock, ...(options.beforeWrite === undefined ? {} : { beforeWrite: options.beforeWrite }) });
-  const vaults = { primary: memoryBlobStore('file:///vaults/primary'), offsite: memoryBlobStore('file:///vaults/offsite') };
+  const catalogue = memoryCatalogue({
+    clock,
+    ...(options.beforeWrite === undefined ? {} : { beforeWrite: options.beforeWrite }),
+  });
+  const vaults = {
+    primary: memoryBlobStore('file:///vaults/primary'),
+    offsite: memoryBlobStore('file:///vaults/offsite'),
+  };
   const work = memoryBlobStore('file:///work');
   const places = new Map<string, MemoryTarget>();
   const place = (uri: string): MemoryTarget => {
@@ -87,7 +100,11 @@ export function makeWorld(options: WorldOptions = {}) {
   };
 
   /** The machine's order, one source after the other; what a source throws is recorded, as the machine's Catch does. */
-  const run = async (kind: SnapshotKind = 'incremental', scheduledAt?: string, deadline: () => Deadline = () => NO_HURRY) => {
+  const run = async (
+    kind: SnapshotKind = 'incremental',
+    scheduledAt?: string,
+    deadline: () => Deadline = () => NO_HURRY,
+  ) => {
     now += 60_000;
     const started = await startRun({ plan: 'web', kind, scheduledAt: scheduledAt ?? clock.now().toISOString() }, ports);
     for (const source of started.sources) {
@@ -98,7 +115,8 @@ export function makeWorld(options: WorldOptions = {}) {
           inventory = await takeInventory({ ...source, fullBecause: commit.fullBecause }, ports);
           commit = await snapshot(source, inventory, deadline);
         }
-        for (const { to } of inventory.replicas) await loop((progress) => replicate({ ...source, to, progress }, ports, deadline()));
+        for (const { to } of inventory.replicas)
+          await loop((progress) => replicate({ ...source, to, progress }, ports, deadline()));
         if (inventory.verify) await check(inventory.recoveryPointId);
       } catch (error) {
         if (!(error instanceof Error) || error.name === 'Killed') throw error;
@@ -109,20 +127,31 @@ export function makeWorld(options: WorldOptions = {}) {
     return { ...output, started, sources: await ports.runs.listSources(started.runId) };
   };
 
-  const snapshot = async (source: object, inventory: Awaited<ReturnType<typeof takeInventory>>, deadline: () => Deadline) => {
+  const snapshot = async (
+    source: object,
+    inventory: Awaited<ReturnType<typeof takeInventory>>,
+    deadline: () => Deadline,
+  ) => {
     const shards: Parameters<typeof takeSnapshot>[0][] = JSON.parse((await work.get(inventory.shardsKey)).toString());
     for (const shard of shards) await loop((progress) => takeSnapshot({ ...shard, progress }, ports, deadline()));
     return commitSnapshot({ ...(source as Parameters<typeof commitSnapshot>[0]), inventory }, ports);
   };
 
-  const check = async (recoveryPointId: RecoveryPointId, level?: 'check' | 'data' | 'restore', deadline: () => Deadline = () => NO_HURRY) =>
-    loop<VerifyOutput>((progress) => verify({ recoveryPointId, ...(level === undefined ? {} : { level }), progress }, ports, deadline()));
+  const check = async (
+    recoveryPointId: RecoveryPointId,
+    level?: 'check' | 'data' | 'restore',
+    deadline: () => Deadline = () => NO_HURRY,
+  ) =>
+    loop<VerifyOutput>((progress) =>
+      verify({ recoveryPointId, ...(level === undefined ? {} : { level }), progress }, ports, deadline()),
+    );
 
   const restoreTo = async (input: Partial<RestoreInput> & { to: string }, deadline: () => Deadline = () => NO_HURRY) =>
     loop<RestoreOutput>((progress) => restore(restoreInput.parse({ ...input, progress }), ports, deadline()));
 
   const latest = async (): Promise<RecoveryPointId> => {
-    for await (const point of ports.recoveryPoints.listBySource((await firstState()).sourceId)) if (point.vault === 'primary') return point.recoveryPointId;
+    for await (const point of ports.recoveryPoints.listBySource((await firstState()).sourceId))
+      if (point.vault === 'primary') return point.recoveryPointId;
     throw new Error('no recovery point');
   };
   const firstState = async () => {
@@ -179,6 +208,9 @@ export function impatient(looks: number): () => Deadline {
 /** What a place holds, in a form that tests compare. */
 export function contentsOf(place: MemoryTarget): Record<string, { content: string; attributes: object }> {
   return Object.fromEntries(
-    [...place.entries].map(([key, { content, attributes }]) => [key, { content: content.toString('base64'), attributes }]),
+    [...place.entries].map(([key, { content, attributes }]) => [
+      key,
+      { content: content.toString('base64'), attributes },
+    ]),
   );
 }

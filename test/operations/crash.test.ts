@@ -62,7 +62,15 @@ async function facts(world: World) {
   const points = [];
   for (const id of await pointIds(world)) {
     const point = await world.ports.recoveryPoints.find(id);
-    points.push([point?.vault, point?.kind, point?.status, point?.root, point?.counts, point?.chain.length, point?.verified?.outcome]);
+    points.push([
+      point?.vault,
+      point?.kind,
+      point?.status,
+      point?.root,
+      point?.counts,
+      point?.chain.length,
+      point?.verified?.outcome,
+    ]);
   }
   return points;
 }
@@ -76,7 +84,8 @@ async function pointIds(world: World) {
 
 /** Nothing in a vault names what is missing: every recovery point of both vaults verifies. */
 async function everythingVerifies(world: World): Promise<void> {
-  for (const id of await pointIds(world)) expect(await world.check(id, 'restore')).toMatchObject({ outcome: 'verified' });
+  for (const id of await pointIds(world))
+    expect(await world.check(id, 'restore')).toMatchObject({ outcome: 'verified' });
 }
 
 const plan = { replicateTo: ['offsite'], verify: { after: 'every', level: 'restore' } };
@@ -90,27 +99,31 @@ async function prepared(kill: ReturnType<typeof killer>): Promise<World> {
 }
 
 describe('a run that is killed at a write and started again', () => {
-  it.each(['before', 'after'] as const)('ends like an undisturbed one, wherever it is killed (%s the write took effect)', async (when) => {
-    const calm = killer();
-    const undisturbed = await prepared(calm);
-    calm.arm(Number.POSITIVE_INFINITY, when);
-    await undisturbed.run('incremental', AT);
-    const [expected, writes] = [await facts(undisturbed), calm.writes()];
-    expect(writes).toBeGreaterThan(15);
+  it.each(['before', 'after'] as const)(
+    'ends like an undisturbed one, wherever it is killed (%s the write took effect)',
+    async (when) => {
+      const calm = killer();
+      const undisturbed = await prepared(calm);
+      calm.arm(Number.POSITIVE_INFINITY, when);
+      await undisturbed.run('incremental', AT);
+      const [expected, writes] = [await facts(undisturbed), calm.writes()];
+      expect(writes).toBeGreaterThan(15);
 
-    for (let n = 0; n < writes; n += 1) {
-      const kill = killer();
-      const world = await prepared(kill);
-      kill.arm(n, when);
-      await expect(world.run('incremental', AT), `write ${n}`).rejects.toThrow(Killed);
-      kill.disarm();
-      const again = await world.run('incremental', AT);
-      expect(again.status, `write ${n}`).toBe('succeeded');
-      expect(await facts(world), `write ${n}`).toEqual(expected);
-      await everythingVerifies(world);
-      const to = 's3://restored/x/';
-      await world.restoreTo({ recoveryPointId: await world.latest(), to });
-      expect(contentsOf(world.place(to)), `write ${n}`).toEqual(contentsOf(world.source));
-    }
-  }, 300_000);
+      for (let n = 0; n < writes; n += 1) {
+        const kill = killer();
+        const world = await prepared(kill);
+        kill.arm(n, when);
+        await expect(world.run('incremental', AT), `write ${n}`).rejects.toThrow(Killed);
+        kill.disarm();
+        const again = await world.run('incremental', AT);
+        expect(again.status, `write ${n}`).toBe('succeeded');
+        expect(await facts(world), `write ${n}`).toEqual(expected);
+        await everythingVerifies(world);
+        const to = 's3://restored/x/';
+        await world.restoreTo({ recoveryPointId: await world.latest(), to });
+        expect(contentsOf(world.place(to)), `write ${n}`).toEqual(contentsOf(world.source));
+      }
+    },
+    300_000,
+  );
 });

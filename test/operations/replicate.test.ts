@@ -19,7 +19,8 @@ const replicated = async () => {
 describe('replication', () => {
   it('makes the replica hold the same blobs, byte for byte', async () => {
     const world = await replicated();
-    const blobs = (name: 'primary' | 'offsite') => Object.fromEntries([...world.vaults[name].blobs].map(([key, bytes]) => [key, bytes.toString('hex')]));
+    const blobs = (name: 'primary' | 'offsite') =>
+      Object.fromEntries([...world.vaults[name].blobs].map(([key, bytes]) => [key, bytes.toString('hex')]));
     expect(blobs('offsite')).toEqual(blobs('primary'));
   });
 
@@ -47,7 +48,8 @@ describe('replication', () => {
     fill(world);
     await world.run('full');
     const { blobs } = world.vaults.primary;
-    for (const name of [...blobs.keys()].filter((one) => one.startsWith('packs/'))) blobs.set(name, Buffer.from('damaged'));
+    for (const name of [...blobs.keys()].filter((one) => one.startsWith('packs/')))
+      blobs.set(name, Buffer.from('damaged'));
     await expect(replicate({ plan: 'web', to: 'offsite' }, world.ports, NO_HURRY)).rejects.toThrow(IntegrityError);
     expect([...world.vaults.offsite.blobs.keys()]).toEqual([]);
   });
@@ -59,14 +61,23 @@ describe('replication', () => {
     const { recordFailure } = await import('../../functions/operations/record-failure.ts');
     const { finishRun } = await import('../../functions/operations/finish-run.ts');
     const done = await world.run('full');
-    const started = await startRun({ plan: 'web', kind: 'incremental', scheduledAt: '2026-03-02T00:00:00Z' }, world.ports);
+    const started = await startRun(
+      { plan: 'web', kind: 'incremental', scheduledAt: '2026-03-02T00:00:00Z' },
+      world.ports,
+    );
     const [source] = started.sources;
     const committed = (await world.ports.runs.listSources(done.runId))[0];
     if (source === undefined || committed === undefined) throw new Error('no source');
     await world.ports.runs.putSource({ ...committed, runId: started.runId, status: 'committed' });
-    await recordFailure({ ...source, replica: 'offsite', error: { Error: 'TransientError', Cause: '{"errorMessage":"unreachable"}' } }, world.ports);
+    await recordFailure(
+      { ...source, replica: 'offsite', error: { Error: 'TransientError', Cause: '{"errorMessage":"unreachable"}' } },
+      world.ports,
+    );
     expect((await finishRun({ runId: started.runId }, world.ports)).status).toBe('partial');
-    expect((await world.ports.runs.listSources(started.runId))[0]).toMatchObject({ status: 'committed', reason: 'replica offsite: unreachable' });
+    expect((await world.ports.runs.listSources(started.runId))[0]).toMatchObject({
+      status: 'committed',
+      reason: 'replica offsite: unreachable',
+    });
   });
 });
 

@@ -77,7 +77,12 @@ describe('restore', () => {
 
   it('restores what is included and not excluded', async () => {
     const world = await filled();
-    await world.restoreTo({ recoveryPointId: await world.latest(), to: TO, include: ['small/**', 'ünï'], exclude: ['*3.json'] });
+    await world.restoreTo({
+      recoveryPointId: await world.latest(),
+      to: TO,
+      include: ['small/**', 'ünï'],
+      exclude: ['*3.json'],
+    });
     const keys = Object.keys(contentsOf(world.place(TO)));
     expect(keys).toHaveLength(37);
     expect(keys).toContain(keyFromText('ünï/😀'));
@@ -87,7 +92,9 @@ describe('restore', () => {
   it('refuses to restore into a vault', async () => {
     const world = await filled();
     const to = 'file:///vaults/primary/inside';
-    await expect(world.restoreTo({ recoveryPointId: await world.latest(), to })).rejects.toThrow(/overlaps with vault primary/);
+    await expect(world.restoreTo({ recoveryPointId: await world.latest(), to })).rejects.toThrow(
+      /overlaps with vault primary/,
+    );
   });
 
   it('names the entries whose content is damaged in the vault, and restores all others', async () => {
@@ -129,7 +136,12 @@ describe('restore', () => {
     const world = await filled();
     await world.restoreTo({ recoveryPointId: await world.latest(), to: TO });
     for await (const record of world.ports.proofs.listRestores()) {
-      expect(record).toMatchObject({ status: 'succeeded', restored: 45, to: TO, measuredRtoSeconds: expect.any(Number) });
+      expect(record).toMatchObject({
+        status: 'succeeded',
+        restored: 45,
+        to: TO,
+        measuredRtoSeconds: expect.any(Number),
+      });
       return;
     }
     throw new Error('nothing was recorded');

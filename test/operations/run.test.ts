@@ -23,7 +23,15 @@ describe('a run', () => {
     fill(world);
     const states: object[] = [];
     const points: Awaited<ReturnType<World['latest']>>[] = [];
-    const kinds = ['full', 'incremental', 'incremental', 'differential', 'incremental', 'full', 'differential'] as const;
+    const kinds = [
+      'full',
+      'incremental',
+      'incremental',
+      'differential',
+      'incremental',
+      'full',
+      'differential',
+    ] as const;
     for (const [step, kind] of kinds.entries()) {
       const { source } = world;
       source.put(`new/${step}`, noise(`new${step}`, 70_000));
@@ -49,8 +57,20 @@ describe('a run', () => {
     }
     const points = await Promise.all(ids.map((id) => world.ports.recoveryPoints.find(id as never)));
     const snapshots = points.map((point) => point?.snapshotId);
-    expect(points.map((point) => point?.kind)).toEqual(['full', 'incremental', 'incremental', 'differential', 'incremental']);
-    expect(points.map((point) => point?.baseId)).toEqual([undefined, snapshots[0], snapshots[1], snapshots[0], snapshots[3]]);
+    expect(points.map((point) => point?.kind)).toEqual([
+      'full',
+      'incremental',
+      'incremental',
+      'differential',
+      'incremental',
+    ]);
+    expect(points.map((point) => point?.baseId)).toEqual([
+      undefined,
+      snapshots[0],
+      snapshots[1],
+      snapshots[0],
+      snapshots[3],
+    ]);
     expect(points[2]?.chain).toEqual(snapshots.slice(0, 3));
     expect(points[4]?.chain).toEqual([snapshots[0], snapshots[3], snapshots[4]]);
   });
@@ -104,7 +124,10 @@ describe('a run', () => {
     world.source.put('large', large);
     await world.run('full');
     const before = packsOf(world);
-    world.source.put('large', Buffer.concat([large.subarray(0, 9_000_000), Buffer.from('inserted'), large.subarray(9_000_000)]));
+    world.source.put(
+      'large',
+      Buffer.concat([large.subarray(0, 9_000_000), Buffer.from('inserted'), large.subarray(9_000_000)]),
+    );
     await world.run('incremental');
     const added = packsOf(world).filter((name) => !before.includes(name));
     const bytes = added.reduce((sum, name) => sum + (world.vaults.primary.blobs.get(name)?.length ?? 0), 0);
@@ -117,7 +140,9 @@ describe('a run', () => {
     for (const world of [hurried, calm]) fill(world);
     await hurried.run('full', undefined, impatient(5));
     await calm.run('full');
-    const [a, b] = await Promise.all([hurried, calm].map(async (world) => world.ports.recoveryPoints.find(await world.latest())));
+    const [a, b] = await Promise.all(
+      [hurried, calm].map(async (world) => world.ports.recoveryPoints.find(await world.latest())),
+    );
     expect(a?.root).toBe(b?.root);
     expect(a?.counts).toEqual(b?.counts);
     expect(await restored(hurried)).toEqual(contentsOf(hurried.source));
@@ -215,7 +240,8 @@ describe('a run', () => {
   });
 });
 
-const packsOf = (world: World): string[] => [...world.vaults.primary.blobs.keys()].filter((name) => name.startsWith('packs/')).sort();
+const packsOf = (world: World): string[] =>
+  [...world.vaults.primary.blobs.keys()].filter((name) => name.startsWith('packs/')).sort();
 
 describe('a base that is missing or damaged', () => {
   const damages: Record<string, (blobs: Map<string, Buffer>, name: string) => void> = {
@@ -239,7 +265,8 @@ describe('a base that is missing or damaged', () => {
           world.source.put('more', 'x');
           await world.run('incremental');
           const { blobs } = world.vaults.primary;
-          for (const name of [...blobs.keys()].filter((one) => one.startsWith(`${kind}/`)).slice(0, 1)) apply(blobs, name);
+          for (const name of [...blobs.keys()].filter((one) => one.startsWith(`${kind}/`)).slice(0, 1))
+            apply(blobs, name);
           world.source.put('small/000.json', 'changed');
           const run = await world.run(wanted);
           expect(run.status).toBe('succeeded');
@@ -261,7 +288,10 @@ describe('five sources of which one fails', () => {
     const run = await world.run('full');
     expect(run).toMatchObject({ status: 'partial', failed: 1 });
     expect(run.recoveryPoints).toHaveLength(4);
-    expect(run.sources.find((source) => source.status === 'failed')).toMatchObject({ sourceUri: 's3://bucket-3/', error: 'NotFoundError' });
+    expect(run.sources.find((source) => source.status === 'failed')).toMatchObject({
+      sourceUri: 's3://bucket-3/',
+      error: 'NotFoundError',
+    });
     for (const uri of sources.filter((one) => one !== 's3://bucket-3/')) {
       await world.restoreTo({ source: uri, to: `${uri.replace('bucket', 'restored')}` });
       expect(contentsOf(world.place(uri.replace('bucket', 'restored')))).toEqual(contentsOf(world.place(uri)));

@@ -26,7 +26,8 @@ const first = (names: readonly string[]): string => names[0] ?? '';
 const bytesOf = (blobs: Map<string, Buffer>, name: string): Buffer => blobs.get(name) ?? Buffer.alloc(0);
 
 const DAMAGES: Record<string, Damage> = {
-  'a flipped bit': (blobs, names) => blobs.set(first(names), flip(bytesOf(blobs, first(names)), bytesOf(blobs, first(names)).length >> 1)),
+  'a flipped bit': (blobs, names) =>
+    blobs.set(first(names), flip(bytesOf(blobs, first(names)), bytesOf(blobs, first(names)).length >> 1)),
   'a flipped bit in its head': (blobs, names) => blobs.set(first(names), flip(bytesOf(blobs, first(names)), 20)),
   'a truncation': (blobs, names) => blobs.set(first(names), bytesOf(blobs, first(names)).subarray(0, -1)),
   'emptied bytes': (blobs, names) => blobs.set(first(names), Buffer.alloc(0)),
@@ -57,12 +58,17 @@ describe('verification', () => {
           const world = await filled();
           const id = await world.latest();
           const { blobs } = world.vaults.primary;
-          apply(blobs, [...blobs.keys()].filter((name) => name.startsWith(`${kind}/`)));
+          apply(
+            blobs,
+            [...blobs.keys()].filter((name) => name.startsWith(`${kind}/`)),
+          );
           const result = await world.check(id, level);
           expect(result.outcome).toBe('failed');
           expect(result.reason).toMatch(/pack|segment|manifests?\//);
           expect((await world.ports.recoveryPoints.find(id))?.status).toBe('damaged');
-          expect(world.events.map((event) => event.type)).toEqual(expect.arrayContaining(['Verification Failed', 'Recovery Point Damaged']));
+          expect(world.events.map((event) => event.type)).toEqual(
+            expect.arrayContaining(['Verification Failed', 'Recovery Point Damaged']),
+          );
           expect(world.metrics).toContainEqual(expect.objectContaining({ name: 'VerificationFailed', value: 1 }));
         });
       }
@@ -86,7 +92,10 @@ describe('verification', () => {
     await emptied.run('full');
     emptied.source.entries.clear();
     await emptied.run('full');
-    expect(await emptied.check(await emptied.latest())).toMatchObject({ outcome: 'not-verified', reason: expect.stringContaining('empty') });
+    expect(await emptied.check(await emptied.latest())).toMatchObject({
+      outcome: 'not-verified',
+      reason: expect.stringContaining('empty'),
+    });
   });
 
   const SANDBOX_FAULTS: Record<string, (target: Target) => Partial<Target>> = {
@@ -96,17 +105,27 @@ describe('verification', () => {
         for await (const bytes of content) parts.push(Buffer.from(bytes));
         const all = Buffer.concat(parts);
         if (all.length > 0) all[0] = (all[0] ?? 0) ^ 1;
-        return target.write(entry, (async function* () { yield all; })());
+        return target.write(
+          entry,
+          (async function* () {
+            yield all;
+          })(),
+        );
       },
     }),
     'skips an entry silently': (target) => ({
       write: async (entry, content) => (entry.key === 'large' ? [] : target.write(entry, content)),
     }),
-    'loses an attribute': (target) => ({ write: (entry, content) => target.write({ ...entry, attributes: {} }, content) }),
+    'loses an attribute': (target) => ({
+      write: (entry, content) => target.write({ ...entry, attributes: {} }, content),
+    }),
     'writes something extra': (target) => ({
       write: async (entry, content) => {
-        await target.write({ ...entry, key: keyFromText(`${entry.key}.extra`), sha256: entry.sha256 }, (async function* () {})()).catch(() => []);
-        if (entry.key === 'empty') await target.write({ ...entry, key: keyFromText('not-there-before') }, (async function* () {})());
+        await target
+          .write({ ...entry, key: keyFromText(`${entry.key}.extra`), sha256: entry.sha256 }, (async function* () {})())
+          .catch(() => []);
+        if (entry.key === 'empty')
+          await target.write({ ...entry, key: keyFromText('not-there-before') }, (async function* () {})());
         return target.write(entry, content);
       },
     }),
@@ -154,7 +173,9 @@ describe('verification', () => {
       },
     };
     const { verify } = await import('../../functions/operations/verify.ts');
-    const result = await verify({ recoveryPointId: await world.latest(), level: 'restore' }, ports, { remainingMillis: () => 600_000 });
+    const result = await verify({ recoveryPointId: await world.latest(), level: 'restore' }, ports, {
+      remainingMillis: () => 600_000,
+    });
     expect(result).toMatchObject({ outcome: 'not-verified', reason: expect.stringContaining('backing up only') });
   });
 });
