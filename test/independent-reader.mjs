@@ -57,10 +57,13 @@ function unwrapSlots(secret) {
         ? crypto.scryptSync(secret.bytes, salt, 32, { N: slot.n, r: slot.r, p: slot.p, maxmem: 256 * slot.n * slot.r })
         : hkdf(secret.bytes, salt, 'holdfast/1 key file');
     try {
-      return ['metadata', 'content'].map((purpose) => {
-        const wrapped = Buffer.from(slot[purpose], 'base64');
-        const context = `holdfast/1 slot ${descriptor.vaultId} ${slot.slotId} ${purpose}`;
-        return decrypt(wrapping, wrapped.subarray(0, 12), context, wrapped.subarray(12));
+      return slot.keys.map((keys) => {
+        const [metadata, content] = ['metadata', 'content'].map((purpose) => {
+          const wrapped = Buffer.from(keys[purpose], 'base64');
+          const context = `holdfast/1 slot ${descriptor.vaultId} ${slot.slotId} ${keys.generation} ${purpose}`;
+          return decrypt(wrapping, wrapped.subarray(0, 12), context, wrapped.subarray(12));
+        });
+        return { generation: keys.generation, metadata, content };
       });
     } catch {
       // This slot is another secret's.
@@ -68,7 +71,9 @@ function unwrapSlots(secret) {
   }
   return fail('this secret opens no read slot of the vault');
 }
-const [metadataKey, privateKey] = unwrapSlots(readSecret());
+const generations = unwrapSlots(readSecret());
+const keysOf = (generation) =>
+  generations.find((one) => one.generation === generation) ?? fail(`no key of generation ${generation}`);
 
 // --- HPKE (RFC 9180), base mode, export only: the key of a pack ---
 const KEM = Buffer.from('KEM\x00\x20', 'latin1');
@@ -79,9 +84,11 @@ const extract = (suite, salt, label, input) => hmac(salt, 'HPKE-v1', suite, labe
 const expand = (suite, key, label, info) =>
   hmac(key, Buffer.from([0, 32]), 'HPKE-v1', suite, label, info, Buffer.from([1]));
 const der = (type, head, raw) => ({ key: Buffer.concat([Buffer.from(head, 'hex'), raw]), format: 'der', type });
-const privateObject = crypto.createPrivateKey(der('pkcs8', '302e020100300506032b656e04220420', privateKey));
-const publicKey = crypto.createPublicKey(privateObject).export({ format: 'der', type: 'spki' }).subarray(12);
-function packKey(encapsulated) {
+function packKey(generation, encapsulated) {
+  const privateObject = crypto.createPrivateKey(
+    der('pkcs8', '302e020100300506032b656e04220420', keysOf(generation).content),
+  );
+  const publicKey = crypto.createPublicKey(privateObject).export({ format: 'der', type: 'spki' }).subarray(12);
   const peer = crypto.createPublicKey(der('spki', '302a300506032b656e032100', encapsulated));
   const dh = crypto.diffieHellman({ privateKey: privateObject, publicKey: peer });
   const secret = extract(KEM, '', 'eae_prk', dh);
@@ -96,8 +103,9 @@ function packKey(encapsulated) {
 // --- Segments and manifests: frames ---
 function* frames(kind, magic, blob) {
   if (blob.toString('latin1', 0, 5) !== `${magic}\x01`) fail(`a ${kind} does not begin as one`);
-  const key = hkdf(metadataKey, blob.subarray(5, 37), `holdfast/1 ${kind} ${descriptor.vaultId}`);
-  for (let at = 37; at < blob.length; ) {
+  const { metadata } = keysOf(blob[5]);
+  const key = hkdf(metadata, blob.subarray(6, 38), `holdfast/1 ${kind} ${descriptor.vaultId}`);
+  for (let at = 38; at < blob.length; ) {
     const end = at + 4 + blob.readUInt32BE(at);
     yield unseal(key, at + 4, end === blob.length ? 'last frame' : 'frame', blob.subarray(at + 4, end));
     at = end;
@@ -169,7 +177,7 @@ function readChunk(packs, [index, chunkId, offset, sealedBytes]) {
   if (lastPack?.id !== pack) {
     const blob = named('packs', pack);
     if (blob.toString('latin1', 0, 5) !== 'HFPK\x01') fail(`pack ${pack} does not begin as one`);
-    lastPack = { id: pack, blob, key: packKey(blob.subarray(5, 37)) };
+    lastPack = { id: pack, blob, key: packKey(blob[5], blob.subarray(6, 38)) };
   }
   const plain = unseal(lastPack.key, offset, 'chunk', lastPack.blob.subarray(offset, offset + sealedBytes));
   if (hex(sha256(plain)) !== chunkId) fail(`chunk ${chunkId} of pack ${pack} is damaged`);

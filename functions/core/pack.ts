@@ -1,5 +1,5 @@
 /**
- * A pack is a blob of sealed chunks: `HFPK`, version, encapsulated key, sealed chunks, sealed directory, directory length. Its
+ * A pack is a blob of sealed chunks: `HFPK`, version, key generation, encapsulated key, sealed chunks, sealed directory, directory length. Its
  * id is the SHA-256 of its bytes. See FORMAT.md.
  */
 import { z } from 'zod';
@@ -9,11 +9,11 @@ import { receiveSecret, sendSecret } from './hpke.ts';
 import { sha256Hex } from './ids.ts';
 import { parseJson } from './json.ts';
 import { seal, unseal } from './seal.ts';
-import type { VaultKeys } from './vault-keys.ts';
+import { getGeneration, type VaultKeys } from './vault-keys.ts';
 
 const MAGIC = Buffer.from('HFPK\x01', 'latin1');
-/** Magic, version and encapsulated key. */
-export const PACK_HEAD_BYTES = MAGIC.length + 32;
+/** Magic, version, key generation and encapsulated key. */
+export const PACK_HEAD_BYTES = MAGIC.length + 1 + 32;
 const EXPORTER_CONTEXT = Buffer.from('holdfast/1 pack key');
 const MAX_DIRECTORY_BYTES = 16 << 20;
 /** No chunk, and no block, is larger when unsealed. */
@@ -41,7 +41,7 @@ export interface PackBuilder {
 /** `ephemeral`: 32 fresh random bytes, for this pack alone. */
 export function buildPack(keys: VaultKeys, ephemeral: Buffer): PackBuilder {
   const { encapsulated, secret } = sendSecret(keys.contentPublicKey, ephemeral, infoOf(keys), EXPORTER_CONTEXT);
-  const parts: Buffer[] = [MAGIC, encapsulated];
+  const parts: Buffer[] = [MAGIC, Buffer.from([keys.generation]), encapsulated];
   const chunks: PackedChunk[] = [];
   let sizeBytes = PACK_HEAD_BYTES;
   const append = (part: Buffer): void => {
@@ -82,14 +82,15 @@ export function buildPack(keys: VaultKeys, ephemeral: Buffer): PackBuilder {
 export function packKey(keys: VaultKeys, packId: string, head: Buffer): Buffer {
   if (head.length < PACK_HEAD_BYTES || !head.subarray(0, MAGIC.length).equals(MAGIC))
     throw new IntegrityError(`pack ${packId} does not begin as a pack of format 1`);
-  if (keys.contentPrivateKey === undefined)
+  const { contentPrivateKey } = getGeneration(keys, head[MAGIC.length] ?? 0, `pack ${packId}`);
+  if (contentPrivateKey === undefined)
     throw new InvalidInputError(
       'the key given here may back up but not read back; restore and verify with a key or passphrase of kind read',
     );
   try {
     return receiveSecret(
-      keys.contentPrivateKey,
-      head.subarray(MAGIC.length, PACK_HEAD_BYTES),
+      contentPrivateKey,
+      head.subarray(MAGIC.length + 1, PACK_HEAD_BYTES),
       infoOf(keys),
       EXPORTER_CONTEXT,
     );

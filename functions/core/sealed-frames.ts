@@ -1,23 +1,24 @@
 /**
- * Segments and manifests are blobs of sealed frames: magic, version, salt, then frames of length and sealed bytes. Each blob's key
+ * Segments and manifests are blobs of sealed frames: magic, version, key generation, salt, then frames of length and sealed bytes. Each blob's key
  * is derived from the metadata key and its salt; the last frame is marked as such, so that no prefix passes for the whole.
  */
 import { hkdfSync } from 'node:crypto';
 import { IntegrityError } from './errors.ts';
 import { seal, unseal } from './seal.ts';
-import type { VaultKeys } from './vault-keys.ts';
+import { getGeneration, type KeyGeneration, type VaultKeys } from './vault-keys.ts';
 
 const VERSION = 1;
 export const SALT_BYTES = 32;
-const HEAD_BYTES = 4 + 1 + SALT_BYTES;
+/** Magic, version, key generation, salt. */
+const HEAD_BYTES = 4 + 1 + 1 + SALT_BYTES;
 /** No frame is larger when unsealed. */
 export const MAX_FRAME_BYTES = 64 << 20;
 
 type Kind = 'segment' | 'manifest';
 const MAGIC: Readonly<Record<Kind, string>> = { segment: 'HFSG', manifest: 'HFMF' };
 
-const keyOf = (keys: VaultKeys, kind: Kind, salt: Buffer): Buffer =>
-  Buffer.from(hkdfSync('sha256', keys.metadataKey, salt, `holdfast/1 ${kind} ${keys.vaultId}`, 32));
+const keyOf = (keys: VaultKeys, { metadataKey }: KeyGeneration, kind: Kind, salt: Buffer): Buffer =>
+  Buffer.from(hkdfSync('sha256', metadataKey, salt, `holdfast/1 ${kind} ${keys.vaultId}`, 32));
 
 export interface FrameBuilder {
   /** Bytes so far. */
@@ -29,8 +30,8 @@ export interface FrameBuilder {
 
 /** `salt`: 32 fresh random bytes, for this blob alone. */
 export function buildFrames(keys: VaultKeys, kind: Kind, salt: Buffer): FrameBuilder {
-  const key = keyOf(keys, kind, salt);
-  const parts: Buffer[] = [Buffer.from(MAGIC[kind]), Buffer.from([VERSION]), salt];
+  const key = keyOf(keys, keys, kind, salt);
+  const parts: Buffer[] = [Buffer.from(MAGIC[kind]), Buffer.from([VERSION, keys.generation]), salt];
   let sizeBytes = HEAD_BYTES;
   return {
     get sizeBytes() {
@@ -53,7 +54,8 @@ export function* openFrames(keys: VaultKeys, kind: Kind, blob: Buffer, what: str
     throw new IntegrityError(`${what} does not begin as a ${kind}`);
   if (blob[4] !== VERSION)
     throw new IntegrityError(`${what} is of format ${blob[4]}, which is not known here; use a newer Holdfast`);
-  const key = keyOf(keys, kind, blob.subarray(5, HEAD_BYTES));
+  const generation = getGeneration(keys, blob[5] ?? 0, what);
+  const key = keyOf(keys, generation, kind, blob.subarray(6, HEAD_BYTES));
   for (let at = HEAD_BYTES; ; ) {
     const length = at + 4 <= blob.length ? blob.readUInt32BE(at) : -1;
     const end = at + 4 + length;

@@ -4,8 +4,8 @@
  */
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import type { Secret } from '../core/descriptor.ts';
 import { InvalidInputError } from '../core/errors.ts';
+import type { Secret } from '../core/keyring.ts';
 import { parseKeyFile } from '../runtime/key-file.ts';
 import { type Invocation, value } from './arguments.ts';
 import type { Shell } from './console.ts';

@@ -7,13 +7,12 @@ import {
   createDescriptor,
   DESCRIPTOR_NAME,
   parseDescriptor,
-  type Secret,
-  type SlotRequest,
   serializeDescriptor,
   unlockDescriptor,
   type VaultDescriptor,
 } from '../core/descriptor.ts';
 import { ConflictError, IntegrityError, InvalidInputError, NotFoundError } from '../core/errors.ts';
+import type { Secret, SlotRequest } from '../core/keyring.ts';
 import type { HoldfastConfig } from '../core/plan.ts';
 import type { BlobStore } from '../core/ports.ts';
 import { parseUri } from '../core/uri.ts';

@@ -1,6 +1,7 @@
 /** Opening vaults: the place that the plan file names, its descriptor, and the keys that a secret gives. */
-import { DESCRIPTOR_NAME, parseDescriptor, type Secret, unlockDescriptor } from '../core/descriptor.ts';
+import { DESCRIPTOR_NAME, parseDescriptor, unlockDescriptor } from '../core/descriptor.ts';
 import { NotFoundError } from '../core/errors.ts';
+import type { Secret } from '../core/keyring.ts';
 import { getVaultConfig, type HoldfastConfig, type VaultConfig } from '../core/plan.ts';
 import type { BlobStore, Vault } from '../core/ports.ts';
 import { parseUri } from '../core/uri.ts';

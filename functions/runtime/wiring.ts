@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import type { Catalogue } from '../catalogue/catalogue.ts';
-import type { Secret } from '../core/descriptor.ts';
 import { InvalidInputError } from '../core/errors.ts';
+import type { Secret } from '../core/keyring.ts';
 import { getPlan, getVaultConfig, type HoldfastConfig } from '../core/plan.ts';
 import type { Clock, EventPublisher, Metrics, Ports, Target, WorkPlace } from '../core/ports.ts';
 import { parseUri } from '../core/uri.ts';

@@ -9,11 +9,14 @@ import {
 } from '../../functions/core/descriptor.ts';
 import { type Entry, type EntryKey, type Extent, keyFromBytes, type PresentEntry } from '../../functions/core/entry.ts';
 import { BackupError, IntegrityError, InvalidInputError } from '../../functions/core/errors.ts';
+import { publicKeyOf } from '../../functions/core/hpke.ts';
 import { sha256Hex } from '../../functions/core/ids.ts';
+import { makeSlot } from '../../functions/core/keyring.ts';
 import { type Manifest, manifestName, openManifest, sealManifest } from '../../functions/core/manifest.ts';
 import { buildPack, openChunk, packKey, readPackDirectory } from '../../functions/core/pack.ts';
 import { buildFrames, openFrames } from '../../functions/core/sealed-frames.ts';
 import { buildSegment, readSegment } from '../../functions/core/segment.ts';
+import type { VaultKeys } from '../../functions/core/vault-keys.ts';
 import { noise } from '../fakes/noise.ts';
 import { KEYS } from '../fakes/world.ts';
 
@@ -230,7 +233,7 @@ describe('stored bytes that are not as they were written', () => {
     });
 
     it(`${name}: any bytes at all end in a named error`, () => {
-      const head = blob.subarray(0, 37);
+      const head = blob.subarray(0, 38);
       fc.assert(
         fc.property(bytes(300), fc.boolean(), (random, withHead) => {
           expect(() => read(withHead ? Buffer.concat([head, random]) : random)).toThrow(BackupError);
@@ -255,9 +258,9 @@ describe('stored bytes that are not as they were written', () => {
       '{"packs":[],"chunks":[],"entries":[[]]}',
       '{"packs":[],"chunks":[],"entries":[[1]]}',
       '{"packs":["x"],"chunks":[],"entries":[]}',
-      '{"packs":[],"chunks":[[0,"' + 'a'.repeat(64) + '",0,0,0]],"entries":[]}',
-      '{"packs":[],"chunks":[],"entries":[["k","f",{},"' + 'a'.repeat(64) + '",5,[]]]}',
-      '{"packs":[],"chunks":[],"entries":[["k","f",{},"' + 'a'.repeat(64) + '",0,[[0,0,1]]]]}',
+      `{"packs":[],"chunks":[[0,"${'a'.repeat(64)}",0,0,0]],"entries":[]}`,
+      `{"packs":[],"chunks":[],"entries":[["k","f",{},"${'a'.repeat(64)}",5,[]]]}`,
+      `{"packs":[],"chunks":[],"entries":[["k","f",{},"${'a'.repeat(64)}",0,[[0,0,1]]]]}`,
       '{"packs":[],"chunks":[],"entries":[["k",[]]]}',
       '{"packs":[],"chunks":[],"entries":[["\u0100"]]}',
       '{"packs":[],"chunks":[],"entries":[["b"],["a"]]}',
@@ -321,7 +324,12 @@ describe('the descriptor', () => {
   });
 
   it('notices that its public key was exchanged for another', () => {
-    const altered = { ...stored, contentPublicKey: foreign.contentPublicKey.toString('base64') };
+    const [first] = stored.generations;
+    if (first === undefined) throw new Error('no generation');
+    const altered = {
+      ...stored,
+      generations: [{ ...first, contentPublicKey: foreign.contentPublicKey.toString('base64') }],
+    };
     expect(() => unlockDescriptor(altered, secrets.keyfile)).toThrow(IntegrityError);
   });
 
@@ -337,6 +345,41 @@ describe('the descriptor', () => {
     }
     const slot = value.keyring[0];
     expect(parse({ keyring: [{ ...slot, n: 2 ** 30 }] })).toThrow(IntegrityError);
+  });
+
+  it('opens what an earlier generation sealed, and seals with the newest', () => {
+    const privateKey = randomBytes(32);
+    const second = {
+      generation: 2,
+      metadataKey: randomBytes(32),
+      contentPublicKey: publicKeyOf(privateKey),
+      contentPrivateKey: privateKey,
+    };
+    const [first] = descriptor.generations;
+    if (first === undefined) throw new Error('no generation');
+    const rotated = {
+      ...descriptor,
+      generations: [first, { ...first, generation: 2, contentPublicKey: second.contentPublicKey.toString('base64') }],
+      keyring: [
+        makeSlot(descriptor.vaultId, { secret: secrets.keyfile, kind: 'read' }, [keys, second], randomBytes),
+        ...descriptor.keyring,
+      ],
+    };
+    const opened = unlockDescriptor(parseDescriptor(serializeDescriptor(rotated), 'file:///vault'), secrets.keyfile);
+    expect(opened).toMatchObject({ generation: 2, earlier: [{ generation: 1, metadataKey: keys.metadataKey }] });
+    const frames = (sealer: VaultKeys, reader: VaultKeys) => {
+      const built = buildFrames(sealer, 'segment', randomBytes(32));
+      built.add(Buffer.from('x'), 'last frame');
+      return Buffer.concat([...openFrames(reader, 'segment', built.finish(), 'segment x')]).toString();
+    };
+    expect(frames(keys, opened)).toBe('x');
+    expect(frames(opened, opened)).toBe('x');
+    expect(() => frames(opened, keys)).toThrow(/key generation 2, which this key does not open/);
+    const pack = buildPack(keys, randomBytes(32));
+    pack.add(sha256Hex('y'), Buffer.from('y'));
+    const { packId, bytes: blob } = pack.finish();
+    expect(readPackDirectory(opened, packId, blob)).toHaveLength(1);
+    expect(() => unlockDescriptor(rotated, secrets.passphrase)).toThrow(/from before the newest key generation/);
   });
 
   it('needs a key of kind read', () => {

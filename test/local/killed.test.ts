@@ -6,12 +6,8 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, cpSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import {
-  createDescriptor,
-  DESCRIPTOR_NAME,
-  type Secret,
-  serializeDescriptor,
-} from '../../functions/core/descriptor.ts';
+import { createDescriptor, DESCRIPTOR_NAME, serializeDescriptor } from '../../functions/core/descriptor.ts';
+import type { Secret } from '../../functions/core/keyring.ts';
 import type { BlobStore, Ports } from '../../functions/core/ports.ts';
 import { freeAbandonedLeases, openEmbeddedCatalogue } from '../../functions/local/embedded-catalogue.ts';
 import { runMachine } from '../../functions/local/engine.ts';

@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
-import { KEY_FILE_BYTES, type Secret, type SlotRequest } from '../../core/descriptor.ts';
 import { ConflictError, InvalidInputError } from '../../core/errors.ts';
+import { KEY_FILE_BYTES, type Secret, type SlotRequest } from '../../core/keyring.ts';
 import type { HoldfastConfig } from '../../core/plan.ts';
 import { formatKeyFile } from '../../runtime/key-file.ts';
 import { parsePlanFile } from '../../runtime/plan-file.ts';
