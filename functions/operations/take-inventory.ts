@@ -56,6 +56,7 @@ export async function takeInventory(
     sourceUri: source.sourceUri,
     vault: plan.vault,
     reference: base.reference.map((manifest) => manifest.snapshotId),
+    reuse: !base.damaged && (base.kind !== 'full' || plan.full === 'reuse'),
     baseId: base.chain.at(-1),
     chain: base.chain,
     fullBecause: base.fullBecause,
@@ -82,6 +83,8 @@ interface Base {
   readonly fullBecause: string | undefined;
   readonly chain: SnapshotId[];
   readonly reference: readonly Manifest[];
+  /** The vault holds something of the source that is not as it was written: then nothing there is relied on. */
+  readonly damaged: boolean;
 }
 
 async function chooseBase(input: TakeInventoryInput, run: Run, vault: Vault, ports: TakeInventoryPorts): Promise<Base> {
@@ -91,12 +94,14 @@ async function chooseBase(input: TakeInventoryInput, run: Run, vault: Vault, por
     fullBecause: wanted === 'full' ? undefined : fullBecause,
     chain: [],
     reference,
+    damaged: false,
   });
-  if (input.fullBecause !== undefined) return full(input.fullBecause);
-  const newest = await findNewest(input, vault.name, ports);
+  const damagedBase = (told: string): Base => ({ ...full(told), damaged: true });
+  if (input.fullBecause !== undefined) return damagedBase(input.fullBecause);
+  const { newest, damaged } = await findNewest(input, vault.name, ports);
   if (newest === undefined) return full('the source has no recovery point in this vault yet');
-  if (newest.status === 'damaged')
-    return full(`the base ${newest.snapshotId} is damaged: ${newest.damage ?? 'see its verification'}`);
+  if (damaged !== undefined)
+    return damagedBase(`the base ${damaged.snapshotId} is damaged: ${damaged.damage ?? 'see its verification'}`);
   let reference: Manifest[];
   try {
     reference = await readChain(vault, input.sourceId, newest.chain);
@@ -104,31 +109,36 @@ async function chooseBase(input: TakeInventoryInput, run: Run, vault: Vault, por
   } catch (error) {
     if (!(error instanceof NotFoundError || error instanceof IntegrityError)) throw error;
     await ports.recoveryPoints.put({ ...newest, status: 'damaged', damage: messageOf(error) });
-    return full(`the base ${newest.snapshotId} is damaged: ${messageOf(error)}`);
+    return damagedBase(`the base ${newest.snapshotId} is damaged: ${messageOf(error)}`);
   }
   if (wanted === 'full') return full(undefined, reference);
   const chain = wanted === 'incremental' ? newest.chain : newest.chain.slice(0, 1);
-  return { kind: wanted, fullBecause: undefined, chain: [...chain], reference };
+  return { kind: wanted, fullBecause: undefined, chain: [...chain], reference, damaged: false };
 }
 
-/** The newest point of the source in the vault that is older than this run's own. */
+/** The newest point of the source in the vault that is older than this run's own, and the newest of its chain that is known to be damaged. */
 async function findNewest(
   input: TakeInventoryInput,
   vault: string,
   ports: TakeInventoryPorts,
-): Promise<RecoveryPoint | undefined> {
+): Promise<{ readonly newest?: RecoveryPoint; readonly damaged?: RecoveryPoint }> {
+  let newest: RecoveryPoint | undefined;
   for await (const point of ports.recoveryPoints.listBySource(input.sourceId)) {
-    if (point.vault === vault && point.snapshotId < input.snapshotId && point.status !== 'pending') return point;
+    if (point.vault !== vault || point.snapshotId >= input.snapshotId || point.status === 'pending') continue;
+    newest ??= point;
+    if (!newest.chain.includes(point.snapshotId)) continue;
+    if (point.status === 'damaged') return { newest, damaged: point };
+    if (point.snapshotId === newest.chain[0]) break;
   }
-  return undefined;
+  return newest === undefined ? {} : { newest };
 }
 
 /** Looks at some packs of the chain, other ones each time. @throws IntegrityError naming one that is missing or of another size. */
 async function lookAtPacks(chain: readonly Manifest[], vault: Vault, snapshotId: SnapshotId): Promise<void> {
   const packs = [...new Map(chain.flatMap((manifest) => manifest.packs.map((pack) => [pack.id, pack]))).values()];
-  const step = Math.max(1, Math.floor(packs.length / LOOKED_PACKS));
+  const step = Math.max(1, Math.ceil(packs.length / LOOKED_PACKS));
   const first = Number.parseInt(snapshotId.slice(-6), 16) % step;
-  const chosen = packs.filter((_, index) => index % step === first).slice(0, LOOKED_PACKS);
+  const chosen = packs.filter((_, index) => index % step === first);
   const found = mapInOrder(chosen, 8, async (pack) => ({ pack, blob: await vault.store.find(packName(pack.id)) }));
   for await (const { pack, blob } of found) {
     if (blob === undefined) throw new IntegrityError(`pack ${pack.id} is missing from ${vault.store.url}`);

@@ -10,7 +10,6 @@ import {
 } from '../core/entry.ts';
 import { ConflictError, IntegrityError, messageOf, NotFoundError } from '../core/errors.ts';
 import type { TakeSnapshotInput, WorkerOutput } from '../core/messages.ts';
-import { getPlan } from '../core/plan.ts';
 import type { Deadline, OpenedEntry, Ports, SourceReader } from '../core/ports.ts';
 import { diffSource, type SourceDifference } from './diff-source.ts';
 import { mapInOrder } from './map-in-order.ts';
@@ -23,7 +22,7 @@ import { type SnapshotWriter, writeSnapshot } from './write-snapshot.ts';
 
 type TakeSnapshotPorts = Pick<
   Ports,
-  'config' | 'randomBytes' | 'openVault' | 'openSource' | 'work' | 'leases' | 'runs' | 'contentIndex' | 'progress'
+  'randomBytes' | 'openVault' | 'openSource' | 'work' | 'leases' | 'runs' | 'contentIndex' | 'progress'
 >;
 
 /** Entries opened and read side by side; each small content is up to 1 MiB of memory. */
@@ -57,7 +56,7 @@ export async function takeSnapshot(
       chunking: vault.chunking,
       contentIndex: ports.contentIndex,
       randomBytes: ports.randomBytes,
-      reuse: inventory.kind !== 'full' || getPlan(ports.config, input.plan).full === 'reuse',
+      reuse: inventory.reuse,
       knownPacks: new Map(chain.flatMap((manifest) => manifest.packs.map((pack) => [pack.id, pack.sizeBytes]))),
     });
     const tally = tallyChanges(inventory.kind, (entries, bytes) =>

@@ -20,6 +20,8 @@ export const inventorySchema = z.object({
   vault: z.string(),
   /** The newest snapshot's chain, the full first: what deltas are told by and contents are found in. Empty when there is none. */
   reference: z.array(snapshotId),
+  /** Whether chunks that the vault is said to hold are used again; never when something there is known to be damaged. */
+  reuse: z.boolean(),
   /** What the new snapshot is relative to; absent for a full. */
   baseId: snapshotId.optional(),
   /** The chain of the base; empty for a full. */

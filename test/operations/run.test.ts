@@ -279,6 +279,71 @@ describe('a base that is missing or damaged', () => {
   }
 });
 
+describe('a vault in which verification found damage', () => {
+  const flipAll = (world: World) => {
+    const { blobs } = world.vaults.primary;
+    for (const name of packsOf(world)) {
+      const bytes = Buffer.from(blobs.get(name) ?? '');
+      bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
+      blobs.set(name, bytes);
+    }
+  };
+
+  for (const kind of ['full', 'incremental', 'differential'] as const) {
+    it(`is relied on for nothing by the next ${kind}, which is whole again`, async () => {
+      const world = makeWorld();
+      fill(world);
+      await world.run('full');
+      flipAll(world);
+      expect(await world.check(await world.latest(), 'check')).toMatchObject({ outcome: 'failed' });
+      await world.run(kind);
+      expect(await world.check(await world.latest(), 'restore')).toMatchObject({ outcome: 'verified' });
+      expect(await restored(world)).toEqual(contentsOf(world.source));
+    });
+  }
+
+  it('gets a full also when what is damaged is not the newest of the chain', async () => {
+    const world = makeWorld();
+    fill(world);
+    await world.run('full');
+    const oldest = await world.latest();
+    for (const text of ['one', 'two']) {
+      world.source.put('changing', text);
+      await world.run('incremental');
+    }
+    flipAll(world);
+    await world.check(oldest, 'check');
+    await world.run('incremental');
+    const point = await world.ports.recoveryPoints.find(await world.latest());
+    expect(point).toMatchObject({ kind: 'full', fullBecause: expect.stringContaining('damaged') });
+    expect(await world.check(await world.latest(), 'restore')).toMatchObject({ outcome: 'verified' });
+  });
+
+  it('is seen within a few runs to have lost any one pack of thirty', async () => {
+    for (const lost of [0, 17, 29]) {
+      const world = makeWorld({ plan: { full: 'independent' } });
+      world.source.put('base', 'x');
+      await world.run('full');
+      for (let n = 1; n < 30; n += 1) {
+        world.source.put(`new-${n}`, `content ${n}`);
+        await world.run('incremental');
+      }
+      const chain = (await world.ports.recoveryPoints.find(await world.latest()))?.chain ?? [];
+      expect(chain).toHaveLength(30);
+      world.vaults.primary.blobs.delete(
+        [...world.vaults.primary.blobs.keys()].filter((name) => name.startsWith('packs/'))[lost] ?? '',
+      );
+      const kinds: unknown[] = [];
+      // Which half is looked at follows from the run's id, so that a few runs see both.
+      for (let runs = 0; runs < 12 && !kinds.includes('full'); runs += 1) {
+        await world.run('incremental');
+        kinds.push((await world.ports.recoveryPoints.find(await world.latest()))?.kind);
+      }
+      expect(kinds, `pack ${lost}`).toContain('full');
+    }
+  });
+});
+
 describe('five sources of which one fails', () => {
   it('leaves four safe, and the run partial with the reason', async () => {
     const sources = [1, 2, 3, 4, 5].map((n) => `s3://bucket-${n}/`);
