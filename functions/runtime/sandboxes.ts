@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { chmod, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Json } from '../core/entry.ts';
 import type { Sandbox, Target } from '../core/ports.ts';
 import { formatUri, type PlaceUri, parseUri } from '../core/uri.ts';
 
@@ -21,8 +22,25 @@ export function makeSandbox(sourceUri: string, id: string, options: SandboxOptio
   const uri = within(place, `holdfast-sandbox-${id}-${options.suffix}`);
   // A directory that is not there is an absent target, and not an empty one.
   if (uri.scheme === 'file') mkdirSync(uri.path, { recursive: true, mode: 0o700 });
-  const target = options.openTarget(formatUri(uri));
+  const target = withoutTraps(options.openTarget(formatUri(uri)));
   return { target, dispose: () => (uri.scheme === 'file' ? removeFolder(uri.path) : removeEntries(target)) };
+}
+
+const ARCHIVES: readonly Json[] = ['GLACIER', 'DEEP_ARCHIVE'];
+
+/** An object put into an archive class could not be read back, and a locked one could not be removed: the sandbox says that it cannot hold that. */
+function withoutTraps(target: Target): Target {
+  return {
+    ...target,
+    write: async (entry, content) => {
+      const { storageClass, objectLock, ...others } = entry.attributes;
+      const trapped = storageClass !== undefined && ARCHIVES.includes(storageClass);
+      const left = [...(trapped ? ['storageClass'] : []), ...(objectLock === undefined ? [] : ['objectLock'])];
+      if (left.length === 0) return target.write(entry, content);
+      const attributes = trapped || storageClass === undefined ? others : { ...others, storageClass };
+      return [...(await target.write({ ...entry, attributes }, content)), ...left];
+    },
+  };
 }
 
 function within(place: PlaceUri, name: string): PlaceUri {

@@ -2,10 +2,11 @@ import { chmod, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type EntryKey, keyFromText } from '../../functions/core/entry.ts';
+import { EMPTY_SHA256, type EntryKey, keyFromText } from '../../functions/core/entry.ts';
 import type { Target } from '../../functions/core/ports.ts';
 import { makeSandbox } from '../../functions/runtime/sandboxes.ts';
 import { fileSource } from '../../functions/sources/files.ts';
+import { memoryTarget } from '../fakes/memory-source.ts';
 
 let folder: string;
 
@@ -90,5 +91,35 @@ describe('a sandbox in a bucket', () => {
     await sandbox?.dispose();
     expect(opened).toEqual(['s3://work/sandbox/holdfast-sandbox-v1-0a0b/']);
     expect(keys.size).toBe(0);
+  });
+});
+
+describe('a sandbox in a bucket', () => {
+  it.each([
+    [{ storageClass: 'GLACIER' }, {}, ['storageClass']],
+    [{ storageClass: 'DEEP_ARCHIVE', contentType: 'a/b' }, { contentType: 'a/b' }, ['storageClass']],
+    [
+      { objectLock: { mode: 'COMPLIANCE' }, storageClass: 'STANDARD_IA' },
+      { storageClass: 'STANDARD_IA' },
+      ['objectLock'],
+    ],
+    [{ storageClass: 'GLACIER_IR' }, { storageClass: 'GLACIER_IR' }, []],
+  ])('takes over of %j only %j, so that it can be read back and removed', async (attributes, written, left) => {
+    const inner = memoryTarget('s3://work/sandbox/');
+    const options = { places: ['s3://work/sandbox/'], openTarget: () => inner, suffix: '0a0b' };
+    const sandbox = makeSandbox('s3://source/', 'v1', options);
+    if (sandbox === undefined) throw new Error('there is no sandbox');
+    const entry = {
+      key: keyFromText('k'),
+      state: 'present' as const,
+      fingerprint: '',
+      attributes: { type: 'object', ...attributes },
+    };
+    const notHeld = await sandbox.target.write(
+      { ...entry, sha256: EMPTY_SHA256, sizeBytes: 0, extents: [] },
+      (async function* () {})(),
+    );
+    expect(notHeld).toEqual(left);
+    expect(inner.entries.get(entry.key)?.attributes).toEqual({ type: 'object', ...written });
   });
 });
