@@ -1,6 +1,7 @@
 import type { EntryKey } from '../core/entry.ts';
 import { InvalidInputError, messageOf } from '../core/errors.ts';
 import { isOutOfTime } from './out-of-time.ts';
+import { justBefore } from './read-entry.ts';
 import { addProblem } from './restore-session.ts';
 import { chosenEntries, listTarget, type Restoring } from './restoring.ts';
 import { zipByKey } from './zip-by-key.ts';
@@ -32,6 +33,7 @@ export async function removeExtras(restoring: Restoring): Promise<EntryKey | und
       if (!last.needed) await remove(last.key);
     }
   };
+  const removedBefore = session.removed;
   let stoppedAt: EntryKey | undefined;
   for await (const { key, left, right } of zipByKey(
     chosenEntries(restoring),
@@ -43,11 +45,11 @@ export async function removeExtras(restoring: Restoring): Promise<EntryKey | und
       if (key.endsWith('/')) open.push({ key, needed: false });
       else await remove(key);
     }
-    // Only where no directory is open: one that is could not be closed by the next call.
-    if (open.length === 0 && isOutOfTime(deadline)) {
-      stoppedAt = key;
-      break;
-    }
+    if (!isOutOfTime(deadline)) continue;
+    // What is left of an open directory is looked at again from its beginning; something was removed, so that this comes to an end.
+    if (open[0] !== undefined && (input.dryRun || session.removed === removedBefore)) continue;
+    stoppedAt = open[0] === undefined ? key : justBefore(open[0].key);
+    break;
   }
   if (stoppedAt === undefined) await closeBefore(undefined);
   return stoppedAt;

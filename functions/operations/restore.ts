@@ -39,7 +39,8 @@ type RestorePorts = Pick<
 >;
 
 /**
- * Restores a recovery point, or what is chosen of it, into a place. Short of time it stops between two entries and returns a cursor. Every
+ * Restores a recovery point, or what is chosen of it, into a place. The first call only looks whether it may, so that a later one that
+ * breaks off can be repeated: it finds what it wrote itself in the target. Short of time it stops between two entries and returns a cursor. Every
  * content is hashed on the way; an entry that fails is named in the report and harms no other.
  * @throws InvalidInputError (a target that is not empty, a bad pattern, a key that may not read back), NotFoundError, IntegrityError
  * (a manifest or segment of the chain); then nothing was written by this call.
@@ -76,7 +77,11 @@ export async function restore(input: RestoreInput, ports: RestorePorts, deadline
         bytes: session.bytes,
       }),
   };
-  if (resumed === undefined) await begin(restoring, ports);
+  if (resumed === undefined) {
+    await begin(restoring, ports);
+    await saveSession(ports.work, session, cursor.part);
+    return outputOf(session, 'running', ports.clock.now(), formatCursor(cursor));
+  }
 
   const stoppedAt = cursor.phase === 'remove' ? await removeExtras(restoring) : await writeEntries(restoring);
   if (stoppedAt !== undefined || cursor.phase === 'remove') {

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { keyFromText } from '../../functions/core/entry.ts';
-import { InvalidInputError, NotFoundError } from '../../functions/core/errors.ts';
+import { InvalidInputError, NotFoundError, TransientError } from '../../functions/core/errors.ts';
+import { type RestoreInput, type RestoreOutput, restoreInput } from '../../functions/core/messages.ts';
+import { restore } from '../../functions/operations/restore.ts';
 import { fill } from '../fakes/noise.ts';
-import { contentsOf, impatient, makeWorld, type World } from '../fakes/world.ts';
+import { contentsOf, impatient, makeWorld, NO_HURRY, type World } from '../fakes/world.ts';
 
 const TO = 's3://restored/place/';
 
@@ -63,6 +65,72 @@ describe('restore', () => {
     const report = await world.restoreTo({ recoveryPointId: await world.latest(), to: TO, exact: true }, impatient(3));
     expect(report).toMatchObject({ status: 'succeeded', restored: 45, removed: 2 });
     expect(contentsOf(world.place(TO))).toEqual(contentsOf(world.source));
+  });
+
+  it.each(['fail', 'skip', 'overwrite', 'exact'] as const)(
+    'goes on after any of its calls broke off for a moment and was repeated (%s)',
+    async (how) => {
+      const world = await filled();
+      const place = world.place(TO);
+      if (how === 'exact') place.put('extra/', '', { type: 'directory' });
+      if (how === 'exact') place.put('extra/one', 'x');
+      const conflict = how === 'exact' ? { exact: true } : { onConflict: how };
+      const input = { recoveryPointId: await world.latest(), to: TO, ...conflict };
+      // The first twenty entries are written and reported as failed, once each, as by a connection that is cut; the machine repeats the call with the same input.
+      const broken = new Set<string>();
+      const ports = {
+        ...world.ports,
+        openTarget: (uri: string) => ({
+          ...world.ports.openTarget(uri),
+          write: async (...[entry, content]: Parameters<typeof place.write>) => {
+            const held = await place.write(entry, content);
+            if (broken.size >= 20 || broken.has(entry.key)) return held;
+            broken.add(entry.key);
+            throw new TransientError(`${uri} is busy`);
+          },
+        }),
+      };
+      let progress: RestoreInput['progress'];
+      let report: RestoreOutput | undefined;
+      for (let calls = 0; report?.done !== true; calls += 1) {
+        if (calls > 100) throw new Error('it makes no progress');
+        try {
+          report = await restore(restoreInput.parse({ ...input, progress }), ports, NO_HURRY);
+          progress = { done: report.done, cursor: report.cursor };
+        } catch (error) {
+          if (!(error instanceof TransientError)) throw error;
+        }
+      }
+      expect(broken.size).toBe(20);
+      expect(report).toMatchObject({ status: 'succeeded', failed: 0 });
+      expect(report.restored + report.skipped).toBe(45);
+      expect(contentsOf(place)).toEqual(contentsOf(world.source));
+      let records = 0;
+      for await (const _ of world.ports.proofs.listRestores()) records += 1;
+      expect(records).toBe(1);
+    },
+  );
+
+  it('stops in time also within a large directory that must go', async () => {
+    const world = await filled();
+    const place = world.place(TO);
+    place.put('extra/', '', { type: 'directory' });
+    for (let n = 0; n < 100; n += 1) place.put(`extra/${n}`, 'x');
+    const removals: number[] = [];
+    const deadline = () => {
+      const [call, before] = [removals.push(0) - 1, place.entries.size];
+      return {
+        remainingMillis: () => {
+          const removed = Math.max(0, before - place.entries.size);
+          removals[call] = removed;
+          return removed < 20 ? 600_000 : 0;
+        },
+      };
+    };
+    const report = await world.restoreTo({ recoveryPointId: await world.latest(), to: TO, exact: true }, deadline);
+    expect(report).toMatchObject({ status: 'succeeded', restored: 45, removed: 101 });
+    expect(Math.max(...removals)).toBeLessThan(25);
+    expect(contentsOf(place)).toEqual(contentsOf(world.source));
   });
 
   it('changes nothing in a dry run, and tells what would happen', async () => {
