@@ -74,17 +74,19 @@ async function pointsOf(sources: readonly SourceRun[], run: Run, ports: FinishRu
  * asks for are in the catalogue. A source that is still `running` when its run ends was never committed.
  */
 function finalState(source: SourceRun, points: readonly RecoveryPoint[], plan: Plan): SourceRun {
-  if (source.status === 'running')
-    return { ...source, status: 'failed', error: 'Error', reason: source.reason ?? 'it did not come to an end' };
-  if (source.status !== 'committed' || source.error !== undefined) return source;
   const own = points.filter((point) => point.snapshotId === source.snapshotId);
+  // One that was started a second time is running again, with its snapshot there already.
+  if (source.status === 'running' && own.length === 0)
+    return { ...source, status: 'failed', error: 'Error', reason: source.reason ?? 'it did not come to an end' };
+  if ((source.status !== 'committed' && source.status !== 'running') || source.error !== undefined) return source;
   const lacking = [plan.vault, ...plan.replicateTo].filter((vault) => !own.some((point) => point.vault === vault));
+  const committed = { ...source, status: 'committed' as const };
   if (lacking.length > 0)
-    return { ...source, error: 'NotFoundError', reason: `no recovery point in vault ${lacking.join(', ')}` };
+    return { ...committed, error: 'NotFoundError', reason: `no recovery point in vault ${lacking.join(', ')}` };
   const verified = own.find((point) => point.vault === plan.vault)?.verified?.outcome;
   if (plan.verify.after === 'every' && verified !== 'verified' && verified !== 'verified-empty')
     return {
-      ...source,
+      ...committed,
       error: 'NotVerified',
       reason: `the snapshot was not verified (${verified ?? 'no verification ended'}); see holdfast show`,
     };

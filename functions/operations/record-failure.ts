@@ -16,6 +16,8 @@ export async function recordFailure(input: RecordFailureInput, ports: RecordFail
   const source = (await ports.runs.listSources(input.runId)).find((one) => one.sourceId === input.sourceId);
   if (source === undefined)
     throw new NotFoundError(`run ${input.runId} has no source ${input.sourceId} to record a failure of`);
+  // It ended well; what fails afterwards is a second execution of the same run, which found the lease given up.
+  if (source.status === 'succeeded') return;
   const { error, reason } = describe(input.error);
   if (input.replica !== undefined) {
     const told = `replica ${input.replica}: ${reason}`;

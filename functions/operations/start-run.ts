@@ -90,10 +90,8 @@ export async function keepLease(
   const source = (await ports.runs.listSources(work.runId)).find((one) => one.sourceId === work.sourceId);
   if (source === undefined)
     throw new ConflictError(`run ${work.runId} has no source ${work.sourceId}; start the run first`);
-  const lease = await ports.leases.acquire(work.sourceId, work.runId, LEASE_SECONDS);
-  if (lease.token !== source.token)
-    throw new ConflictError(
-      `run ${work.runId} lost its lease on source ${source.sourceUri} (token ${source.token}, now ${lease.token}); a later run has taken over`,
-    );
+  // Never taken anew: the lease of a run that has ended would keep the next one out.
+  const { sourceId, runId: holder, token } = source;
+  await ports.leases.renew({ sourceId, holder, token, expiresAt: new Date(0).toISOString() }, LEASE_SECONDS);
   return source;
 }

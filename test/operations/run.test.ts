@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { keyFromText } from '../../functions/core/entry.ts';
+import { ConflictError } from '../../functions/core/errors.ts';
+import { commitSnapshot } from '../../functions/operations/commit-snapshot.ts';
+import { finishRun } from '../../functions/operations/finish-run.ts';
+import { recordFailure } from '../../functions/operations/record-failure.ts';
+import { startRun } from '../../functions/operations/start-run.ts';
+import { takeInventory } from '../../functions/operations/take-inventory.ts';
+import { takeSnapshot } from '../../functions/operations/take-snapshot.ts';
 import { fill, noise } from '../fakes/noise.ts';
-import { contentsOf, impatient, makeWorld, type World } from '../fakes/world.ts';
+import { contentsOf, impatient, makeWorld, NO_HURRY, type World } from '../fakes/world.ts';
 
 const restored = async (world: World, recoveryPointId?: Parameters<World['check']>[0]) => {
   const to = `s3://restored/${Math.random().toString(36).slice(2)}/`;
@@ -157,6 +164,37 @@ describe('a run', () => {
     expect(second.started).toMatchObject({ runId: first.runId, status: 'done', sources: [] });
     expect(second.recoveryPoints).toEqual(first.recoveryPoints);
     expect([...world.vaults.primary.blobs.keys()].filter((name) => name.startsWith('manifests/'))).toHaveLength(1);
+  });
+
+  it('stays a success when a second execution of it works on after the first has ended, and keeps no later run out', async () => {
+    const at = '2026-03-01T02:00:00.000Z';
+    const world = makeWorld();
+    fill(world);
+    const second = await startRun({ plan: 'web', kind: 'full', scheduledAt: at }, world.ports);
+    const [source] = second.sources;
+    if (source === undefined) throw new Error('no source');
+    const first = await world.run('full', at);
+    expect(first.status).toBe('succeeded');
+    const late = takeInventory(source, world.ports);
+    await expect(late).rejects.toThrow(ConflictError);
+    await recordFailure({ ...source, error: { Error: 'ConflictError', Cause: 'lost' } }, world.ports);
+    expect(await finishRun({ runId: second.runId }, world.ports)).toMatchObject({ status: 'succeeded', failed: 0 });
+    expect((await world.run('incremental')).status).toBe('succeeded');
+  });
+
+  it('is a success by its evidence when it was started again just before it ended', async () => {
+    const at = '2026-03-01T02:00:00.000Z';
+    const world = makeWorld();
+    fill(world);
+    const { ports } = world;
+    const { sources, runId } = await startRun({ plan: 'web', kind: 'full', scheduledAt: at }, ports);
+    const [source] = sources;
+    if (source === undefined) throw new Error('no source');
+    const inventory = await takeInventory(source, ports);
+    await takeSnapshot({ ...source, attempt: inventory.attempt, shard: 0 }, ports, NO_HURRY);
+    await commitSnapshot({ ...source, inventory }, ports);
+    expect((await startRun({ plan: 'web', kind: 'full', scheduledAt: at }, ports)).sources).toHaveLength(1);
+    expect((await finishRun({ runId }, ports)).status).toBe('succeeded');
   });
 
   it('is skipped, visibly, while another run holds the source', async () => {
