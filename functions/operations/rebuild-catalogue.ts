@@ -1,5 +1,5 @@
 import type { SourceState } from '../core/catalogue-records.ts';
-import { IntegrityError, messageOf, NotFoundError } from '../core/errors.ts';
+import { BackupError, IntegrityError, messageOf } from '../core/errors.ts';
 import type { SourceId } from '../core/ids.ts';
 import { type Manifest, openManifest } from '../core/manifest.ts';
 import type { Ports, Vault } from '../core/ports.ts';
@@ -29,7 +29,8 @@ export async function rebuildCatalogue(
           newest.set(manifest.sourceId, { manifest, vault: name });
       }
     } catch (error) {
-      if (!(error instanceof NotFoundError)) throw error;
+      // One vault that is lost, refused or unreachable must not keep the others from being restored from.
+      if (!(error instanceof BackupError)) throw error;
       problems.push(`vault ${name} was left out: ${messageOf(error)}`);
     }
   }
@@ -59,7 +60,7 @@ async function recordState(manifest: Manifest, vault: string, ports: RebuildPort
   let known: SourceState | undefined;
   for await (const state of ports.recoveryPoints.listStates()) if (state.sourceId === sourceId) known = state;
   if (known?.latestConsistentAt !== undefined && known.latestConsistentAt >= consistentAt) return;
-  const token = (await ports.leases.find(sourceId))?.token ?? 0;
+  const token = Math.max(known?.token ?? 0, (await ports.leases.find(sourceId))?.token ?? 0);
   const latest = recoveryPointOf({ ...manifest, snapshotId }, vault, manifest.finishedAt).recoveryPointId;
   await ports.recoveryPoints.putState({
     ...known,

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { IntegrityError } from '../../functions/core/errors.ts';
+import {
+  AccessDeniedError,
+  IntegrityError,
+  InvalidInputError,
+  NotFoundError,
+  TransientError,
+} from '../../functions/core/errors.ts';
 import { rebuildCatalogue } from '../../functions/operations/rebuild-catalogue.ts';
 import { replicate } from '../../functions/operations/replicate.ts';
 import { memoryCatalogue } from '../fakes/memory-catalogue.ts';
@@ -93,6 +99,42 @@ describe('catalogue rebuild', () => {
         const { availableAt: __, verified: ___, ...known } = point;
         expect(rebuilt).toEqual(known);
       }
+    }
+  });
+
+  for (const [trouble, error] of Object.entries({
+    lost: new NotFoundError('it is gone'),
+    refused: new AccessDeniedError('it refuses'),
+    unreachable: new TransientError('it does not answer'),
+    'under another key': new InvalidInputError('the key opens no slot'),
+  })) {
+    it(`rests on the replica when the primary is ${trouble}, and says so`, async () => {
+      const world = await replicated();
+      const { openVault } = world.ports;
+      const fail = (): never => {
+        throw error;
+      };
+      const ports = {
+        ...world.ports,
+        ...memoryCatalogue({ clock: world.ports.clock }),
+        openVault: (name: string) => (name === 'primary' ? Promise.resolve().then(fail) : openVault(name)),
+      };
+      expect(await rebuildCatalogue(ports)).toEqual({
+        recoveryPoints: 3,
+        problems: [expect.stringContaining(error.message)],
+      });
+      for await (const state of ports.recoveryPoints.listStates()) expect(state.latest).toMatch(/@offsite$/);
+    });
+  }
+
+  it('brings the state of a source level where other runs have written it since the last snapshot that it knows', async () => {
+    const world = await replicated();
+    for await (const state of world.ports.recoveryPoints.listStates()) {
+      const { latest, latestConsistentAt: _, ...older } = state;
+      await world.ports.recoveryPoints.putState({ ...older, token: 7 });
+      await rebuildCatalogue(world.ports);
+      for await (const again of world.ports.recoveryPoints.listStates())
+        expect(again).toMatchObject({ latest, token: 7 });
     }
   });
 
