@@ -51,6 +51,8 @@ export async function* listObjects(client: S3Client, uri: S3Uri, range: KeyRange
   const from = startAfterOf(uri, range);
   let last: EntryKey | undefined;
   let token: string | undefined;
+  // Of pages without objects only: any other page that comes again is out of order.
+  const emptyPages = new Set<string | undefined>();
   do {
     const page = await fetchPage(client, uri, token === undefined ? from : { ContinuationToken: token });
     for (const object of page.Contents ?? []) {
@@ -63,7 +65,9 @@ export async function* listObjects(client: S3Client, uri: S3Uri, range: KeyRange
       if (range.upTo !== undefined && entry.key > range.upTo) return;
       if (range.after === undefined || entry.key > range.after) yield entry;
     }
-    token = nextToken(uri, page, token);
+    if (page.Contents === undefined || page.Contents.length === 0) emptyPages.add(token);
+    else emptyPages.clear();
+    token = nextToken(uri, page, token, emptyPages);
   } while (token !== undefined);
 }
 
@@ -86,6 +90,14 @@ function startAfterOf(uri: S3Uri, range: KeyRange): PageOptions {
 type PageOptions = Pick<ListObjectsV2CommandInput, 'StartAfter' | 'ContinuationToken' | 'MaxKeys'>;
 
 async function fetchPage(client: S3Client, uri: S3Uri, options: PageOptions): Promise<ListObjectsV2CommandOutput> {
+  const page = await sendPage(client, uri, options);
+  // Without the field the answer is no listing at all, such as a gateway's page with status 200: not an empty source.
+  if (page.IsTruncated === undefined)
+    throw new IntegrityError(`${formatUri(uri)}: the listing does not say whether it is complete; list it again`);
+  return page;
+}
+
+async function sendPage(client: S3Client, uri: S3Uri, options: PageOptions): Promise<ListObjectsV2CommandOutput> {
   try {
     return await client.send(
       new ListObjectsV2Command({
@@ -122,16 +134,21 @@ function decodeListed(uri: S3Uri, text: string): string {
   }
 }
 
-function nextToken(uri: S3Uri, page: ListObjectsV2CommandOutput, token: string | undefined): string | undefined {
+function nextToken(
+  uri: S3Uri,
+  page: ListObjectsV2CommandOutput,
+  token: string | undefined,
+  emptyPages: ReadonlySet<string | undefined>,
+): string | undefined {
   if (page.IsTruncated !== true) return undefined;
   const next = page.NextContinuationToken;
   if (next === undefined || next === '')
     throw new IntegrityError(
       `${formatUri(uri)}: the listing was cut short: a page says that more follows, but not where`,
     );
-  if (next === token)
+  if (next === token || emptyPages.has(next))
     throw new IntegrityError(
-      `${formatUri(uri)}: the listing goes round in circles: a page names itself as the next one`,
+      `${formatUri(uri)}: the listing goes round in circles: a page names itself, or one before it, as the next one`,
     );
   return next;
 }

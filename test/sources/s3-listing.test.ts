@@ -5,8 +5,9 @@ import { type KeyRange, keyFromBytes, keyFromText } from '../../functions/core/e
 import { IntegrityError, InvalidInputError, NotFoundError } from '../../functions/core/errors.ts';
 import { s3Source } from '../../functions/sources/s3.ts';
 import { listAll } from '../contracts/source.ts';
+import { scriptS3 } from './s3-scripted-server.ts';
 
-const s3 = mockClient(S3Client);
+let s3 = mockClient(S3Client);
 const MODIFIED = new Date('2026-01-02T03:04:05.678Z');
 
 beforeEach(() => s3.reset());
@@ -31,13 +32,13 @@ describe('the listing of an S3 source', () => {
     ['a//b/', 'a//b/'],
     ['007', '007'],
   ])('reads %s as it is encoded in listings', async (listed, key) => {
-    s3.on(ListObjectsV2Command).resolves({ EncodingType: 'url', Contents: [object(listed)] });
+    s3.on(ListObjectsV2Command).resolves({ EncodingType: 'url', Contents: [object(listed)], IsTruncated: false });
     expect(await keysOf()).toEqual([key]);
     expect(inputs()).toEqual([{ Bucket: 'bucket', Prefix: '', EncodingType: 'url' }]);
   });
 
   it('takes keys as they are from a store that does not encode them', async () => {
-    s3.on(ListObjectsV2Command).resolves({ Contents: [object('a%2Bb+c')] });
+    s3.on(ListObjectsV2Command).resolves({ Contents: [object('a%2Bb+c')], IsTruncated: false });
     expect(await keysOf()).toEqual(['a%2Bb+c']);
   });
 
@@ -45,6 +46,7 @@ describe('the listing of an S3 source', () => {
     s3.on(ListObjectsV2Command).resolves({
       EncodingType: 'url',
       Contents: ['a%2Bb', 'a%2Bb%2B', 'a%2Bb/'].map(object),
+      IsTruncated: false,
     });
     expect(await keysOf('a+b')).toEqual(['', '+', '/']);
   });
@@ -63,7 +65,7 @@ describe('the listing of an S3 source', () => {
   });
 
   it('starts after the full key, as text', async () => {
-    s3.on(ListObjectsV2Command).resolves({});
+    s3.on(ListObjectsV2Command).resolves({ IsTruncated: false });
     await keysOf('prä/', { after: keyFromText('ü+b') });
     await keysOf('pre', { after: keyFromText('') });
     await keysOf('', { after: keyFromText('') });
@@ -81,12 +83,12 @@ describe('the listing of an S3 source', () => {
   });
 
   it('leaves out what a store lists at or before the lower bound', async () => {
-    s3.on(ListObjectsV2Command).resolves({ Contents: ['a', 'b', 'c'].map(object) });
+    s3.on(ListObjectsV2Command).resolves({ Contents: ['a', 'b', 'c'].map(object), IsTruncated: false });
     expect(await keysOf('', { after: keyFromText('b') })).toEqual(['c']);
   });
 
   it('takes the order of bytes, not of UTF-16', async () => {
-    s3.on(ListObjectsV2Command).resolves({ Contents: ['\ue000', '\u{1f600}'].map(object) });
+    s3.on(ListObjectsV2Command).resolves({ Contents: ['\ue000', '\u{1f600}'].map(object), IsTruncated: false });
     expect(await keysOf()).toEqual(['\ue000', '\u{1f600}']);
   });
 
@@ -97,7 +99,8 @@ describe('the listing of an S3 source', () => {
     ['by UTF-16 units', [['\u{1f600}', '\ue000']]],
   ])('refuses a listing that is out of order %s', async (_, pages) => {
     for (const [index, keys] of pages.entries()) {
-      const token = index < pages.length - 1 ? { IsTruncated: true, NextContinuationToken: `t${index}` } : {};
+      const token =
+        index < pages.length - 1 ? { IsTruncated: true, NextContinuationToken: `t${index}` } : { IsTruncated: false };
       const page = { Contents: keys.map(object), ...token };
       if (index === 0) s3.on(ListObjectsV2Command).resolves(page);
       else s3.on(ListObjectsV2Command, { ContinuationToken: `t${index - 1}` }).resolves(page);
@@ -119,6 +122,33 @@ describe('the listing of an S3 source', () => {
   });
 
   it.each([
+    ['of empty pages', {}],
+    ['of pages with objects', { Contents: [object('a')] }],
+  ])('refuses a circle %s', async (_, page) => {
+    const more = { ...page, IsTruncated: true };
+    s3.on(ListObjectsV2Command).resolves({ ...more, NextContinuationToken: 't1' });
+    s3.on(ListObjectsV2Command, { ContinuationToken: 't1' }).resolves({ ...more, NextContinuationToken: 't2' });
+    s3.on(ListObjectsV2Command, { ContinuationToken: 't2' }).resolves({ ...more, NextContinuationToken: 't1' });
+    await expect(keysOf()).rejects.toThrow(IntegrityError);
+  });
+
+  it.each([
+    ['', 'nothing'],
+    ['<html><body>Welcome to the gateway</body></html>', "a gateway's page"],
+    ['<?xml version="1.0"?><ListBucketResult/>', 'an answer without its end'],
+  ])('does not take the body %j with status 200, %s, for an empty source', async (body) => {
+    s3.restore();
+    const server = await scriptS3([(_, response) => response.writeHead(200).end(body)]);
+    try {
+      const uri = { scheme: 's3', bucket: 'bucket', prefix: '' } as const;
+      await expect(listAll(s3Source(server.client, uri))).rejects.toThrow(IntegrityError);
+    } finally {
+      await server.stop();
+      s3 = mockClient(S3Client);
+    }
+  });
+
+  it.each([
     ['without a key', { Key: undefined }],
     ['without an ETag', { ETag: undefined }],
     ['without a size', { Size: undefined }],
@@ -127,7 +157,8 @@ describe('the listing of an S3 source', () => {
     ['that is not encoded as it says', { Key: 'pre%ZZ' }],
     ['that is not UTF-8', { Key: 'pre%FF' }],
   ])('refuses an object %s', async (_, broken) => {
-    s3.on(ListObjectsV2Command).resolves({ EncodingType: 'url', Contents: [{ ...object('pre/a'), ...broken }] });
+    const Contents = [{ ...object('pre/a'), ...broken }];
+    s3.on(ListObjectsV2Command).resolves({ EncodingType: 'url', Contents, IsTruncated: false });
     await expect(keysOf('pre')).rejects.toThrow(IntegrityError);
   });
 
@@ -139,12 +170,15 @@ describe('the listing of an S3 source', () => {
   });
 
   it('refuses a bound that no S3 key can have', async () => {
-    s3.on(ListObjectsV2Command).resolves({});
+    s3.on(ListObjectsV2Command).resolves({ IsTruncated: false });
     await expect(keysOf('', { after: keyFromBytes(Buffer.from([0xff])) })).rejects.toThrow(InvalidInputError);
   });
 
   it('has whole seconds, and STANDARD where no class is listed, in the fingerprint', async () => {
-    s3.on(ListObjectsV2Command).resolves({ Contents: [object('a'), { ...object('b'), StorageClass: 'STANDARD' }] });
+    s3.on(ListObjectsV2Command).resolves({
+      Contents: [object('a'), { ...object('b'), StorageClass: 'STANDARD' }],
+      IsTruncated: false,
+    });
     const [a, b] = await listAll(source());
     expect(a?.fingerprint).toBe('["\\"e\\"",1,"2026-01-02T03:04:05Z","STANDARD"]');
     expect(b?.fingerprint).toBe(a?.fingerprint);

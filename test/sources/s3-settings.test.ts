@@ -51,6 +51,7 @@ const refusal = (name: string, status = 404, message = 'no') =>
 beforeEach(() => {
   s3.reset();
   s3.onAnyCommand().resolves({ $metadata: {} });
+  s3.on(ListObjectsV2Command).resolves({ IsTruncated: false });
   s3.on(GetObjectLockConfigurationCommand).rejects(refusal('ObjectLockConfigurationNotFoundError'));
   s3.on(GetBucketOwnershipControlsCommand).rejects(refusal('OwnershipControlsNotFoundError'));
   s3.on(GetPublicAccessBlockCommand).rejects(refusal('NoSuchPublicAccessBlockConfiguration'));
@@ -178,6 +179,7 @@ describe('the settings of a bucket', () => {
     });
     s3.on(ListObjectsV2Command).resolves({
       Contents: [{ Key: 'p/k', ETag: 'e', Size: 0, LastModified: new Date(0) }],
+      IsTruncated: false,
     });
     s3.on(GetObjectTaggingCommand).rejects(refusal('AccessDenied', 403, 's3:GetObjectTagging'));
     s3.on(GetObjectRetentionCommand).rejects(refusal('AccessDenied', 403, 's3:GetObjectRetention'));
