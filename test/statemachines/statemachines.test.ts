@@ -12,12 +12,18 @@ const validate: (
   import.meta.url,
 )('asl-validator');
 
-/** Error names that AWS itself raises and that mean "it may go well next time" for work that is safe to repeat. */
-const RETRIED_OF_AWS = [
+/** What invoking a Lambda function may meet in passing (Step Functions guide, "Handle transient Lambda service exceptions"). */
+const PASSING_OF_LAMBDA = [
+  'Lambda.ClientExecutionTimeoutException',
   'Lambda.ServiceException',
   'Lambda.AWSLambdaException',
   'Lambda.SdkClientException',
   'Lambda.TooManyRequestsException',
+];
+
+/** Error names that AWS itself raises and that mean "it may go well next time" for work that is safe to repeat. */
+const RETRIED_OF_AWS = [
+  ...PASSING_OF_LAMBDA,
   'Lambda.Unknown',
   'Sandbox.Timedout',
   'States.Timeout',
@@ -92,6 +98,10 @@ describe('every Task', () => {
 
   it.each(lambdaTasks)('$where/$name retries TransientError', ({ state }) => {
     expect(state.Retry?.flatMap((retrier) => retrier.ErrorEquals)).toContain('TransientError');
+  });
+
+  it.each(lambdaTasks)('$where/$name retries what Lambda itself may meet in passing', ({ state }) => {
+    expect(state.Retry?.flatMap((retrier) => retrier.ErrorEquals)).toEqual(expect.arrayContaining(PASSING_OF_LAMBDA));
   });
 
   it.each(lambdaTasks)('$where/$name outlasts the fifteen minutes of a Lambda function', ({ state }) => {
