@@ -136,6 +136,33 @@ describe('globs', () => {
     expect(chooseKeys(['a'], ['*.tmp'])('a/x.tmp' as EntryKey)).toBe(false);
     expect(() => chooseKeys([''], [])).toThrow(InvalidInputError);
   });
+
+  it('match as the expressions that they stand for', () => {
+    const words: Record<string, string> = { '**/': '(?:[^]*/)?', '**': '[^]*', '*': '[^/]*', '?': '[^/]' };
+    const pattern = fc.array(fc.constantFrom('a', 'b', '/', '*', '?', '**', '**/'), { minLength: 1, maxLength: 8 });
+    const key = fc.array(fc.constantFrom('a', 'b', '/'), { minLength: 1, maxLength: 9 });
+    fc.assert(
+      fc.property(pattern, key, (parts, bytes) => {
+        const text = parts.join('');
+        const trimmed = text.replace(/^\/|\/$/g, '');
+        fc.pre(trimmed !== '');
+        const body = trimmed.replace(/\*\*\/?|\*|\?/g, (token) => words[token] ?? '');
+        const expression = new RegExp(`${text.includes('/') ? '^' : '^(?:[^]*/)?'}${body}(?:/[^]*)?$`);
+        expect(chosen(text, bytes.join(''))).toBe(expression.test(bytes.join('')));
+      }),
+      { seed: 1, numRuns: 3000 },
+    );
+  });
+
+  it('are done soon, however they were made to take long', () => {
+    for (const pattern of [
+      `${'*a'.repeat(500)}b`,
+      `${'**/'.repeat(300)}b`,
+      `${'**a/'.repeat(300)}b`,
+      `${'*?'.repeat(500)}/b`,
+    ])
+      expect(chosen(pattern, 'a'.repeat(1000))).toBe(false);
+  });
 });
 
 describe('the root', () => {
