@@ -74,7 +74,7 @@ interface Copying {
   readonly deadline: Deadline;
 }
 
-/** False when time ran out. */
+/** False when time ran out after something was copied: what is there already is passed by, so that each call comes further. */
 async function replicateSnapshot(
   sourceId: SourceId,
   snapshotId: SnapshotId,
@@ -84,7 +84,8 @@ async function replicateSnapshot(
   const { from, to, deadline } = copying;
   const name = manifestName(sourceId, snapshotId);
   const manifest = await readManifest(from, sourceId, snapshotId);
-  if ((await to.store.find(name)) === undefined) {
+  const lacking = (await to.store.find(name)) === undefined;
+  if (lacking) {
     const blobs = [
       ...manifest.packs.map((pack) => packName(pack.id)),
       ...manifest.segments.map((segment) => segmentName(segment.id)),
@@ -98,13 +99,13 @@ async function replicateSnapshot(
           entries: manifest.counts.entries,
           bytes,
         });
-        if (isOutOfTime(deadline)) return false;
+        if (bytes > 0 && isOutOfTime(deadline)) return false;
       }
     }
     await to.store.putNew(name, await from.store.get(name));
   }
   await recordReplica(manifest, copying, ports);
-  return !isOutOfTime(deadline);
+  return !lacking || !isOutOfTime(deadline);
 }
 
 /** Copies a content-addressed blob unless it is there; returns the bytes copied. */
