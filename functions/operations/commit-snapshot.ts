@@ -1,5 +1,5 @@
 import type { RecoveryPoint, SourceRun, SourceState } from '../core/catalogue-records.ts';
-import { ConflictError } from '../core/errors.ts';
+import { ConflictError, IntegrityError } from '../core/errors.ts';
 import { type RecoveryPointId, recoveryPointIdOf } from '../core/ids.ts';
 import { type Manifest, manifestName, type PackRef, sealManifest } from '../core/manifest.ts';
 import { merkleRoot } from '../core/merkle.ts';
@@ -54,8 +54,15 @@ async function readParts(
 ): Promise<Part[]> {
   const parts: Part[] = [];
   for (let shard = 0; shard < inventory.shards; shard += 1) {
+    let stoppedAt: string | undefined;
     for (let part = 0; ; part += 1) {
       const read = await getPart(ports.work, work, { shard, part });
+      // Two calls with one input may have worked at once, and stopped at different keys: what lies between must not be lost.
+      if (read.baseDamaged === undefined && read.after !== stoppedAt)
+        throw new IntegrityError(
+          `the parts of shard ${shard} of source ${work.sourceId} do not join, because two workers were at it; run it again`,
+        );
+      stoppedAt = read.stoppedAt;
       parts.push(read);
       if (read.done) break;
     }

@@ -65,10 +65,15 @@ export async function takeSnapshot(
     const differences = diffSource(reader.list(range), damage.watchStream(mergeChain(vault, chain, range)), range);
     const stoppedAt = await work(differences, reader, writer, tally, deadline);
     const part = await writer.finish();
-    await putPart(ports.work, input, at, { done: stoppedAt === undefined, ...tally.result(), ...part });
-    return stoppedAt === undefined
-      ? { done: true }
-      : { done: false, cursor: `${cursor.part + 1}.${keyToBytes(stoppedAt).toString('base64url')}` };
+    const [after, stopped] = [encodeKey(cursor.after), encodeKey(stoppedAt)];
+    await putPart(ports.work, input, at, {
+      done: stopped === undefined,
+      after,
+      stoppedAt: stopped,
+      ...tally.result(),
+      ...part,
+    });
+    return stopped === undefined ? { done: true } : { done: false, cursor: `${cursor.part + 1}.${stopped}` };
   } catch (error) {
     if (damage.found() === undefined) throw error;
     await putPart(ports.work, input, at, damagedPart(damage.found() ?? ''));
@@ -103,6 +108,8 @@ function watchDamage() {
   };
 }
 
+const encodeKey = (key: EntryKey | undefined): string | undefined =>
+  key === undefined ? undefined : keyToBytes(key).toString('base64url');
 const decodeKey = (text: string | undefined): EntryKey | undefined =>
   text === undefined ? undefined : keyFromBytes(Buffer.from(text, 'base64url'));
 

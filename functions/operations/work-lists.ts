@@ -38,6 +38,9 @@ export type Inventory = z.output<typeof inventorySchema>;
 
 export const partSchema = z.object({
   done: z.boolean(),
+  /** The key (base64url) after which the part began, and the last one that it dealt with; absent at the ends of the shard. */
+  after: z.string().optional(),
+  stoppedAt: z.string().optional(),
   /** Set when the chain turned out to be damaged; then nothing else of the part counts. */
   baseDamaged: z.string().optional(),
   segments: z.array(segmentRefSchema),

@@ -182,6 +182,24 @@ describe('a run', () => {
     expect((await world.run('incremental')).status).toBe('succeeded');
   });
 
+  it('is refused rather than committed with a gap when a worker that was given up overwrites its successor’s result', async () => {
+    const world = makeWorld();
+    fill(world);
+    const { sources } = await startRun(
+      { plan: 'web', kind: 'full', scheduledAt: '2026-03-01T02:00:00.000Z' },
+      world.ports,
+    );
+    const [source] = sources;
+    if (source === undefined) throw new Error('no source');
+    const inventory = await takeInventory(source, world.ports);
+    const shard = { ...source, attempt: inventory.attempt, shard: 0 };
+    const progress = await takeSnapshot(shard, world.ports, impatient(30)());
+    expect(progress.done).toBe(false);
+    expect(await takeSnapshot({ ...shard, progress }, world.ports, NO_HURRY)).toEqual({ done: true });
+    await takeSnapshot(shard, world.ports, impatient(10)());
+    await expect(commitSnapshot({ ...source, inventory }, world.ports)).rejects.toThrow(/do not join/);
+  });
+
   it('is a success by its evidence when it was started again just before it ended', async () => {
     const at = '2026-03-01T02:00:00.000Z';
     const world = makeWorld();
