@@ -2,7 +2,7 @@
  * A blob's name is tame ASCII, so that every kind of place holds it alike: parts of `[A-Za-z0-9._-]` joined by `/`. The rule is one for
  * all stores, so that what one vault holds can be copied to any other.
  */
-import { InvalidInputError } from '../core/errors.ts';
+import { IntegrityError, InvalidInputError } from '../core/errors.ts';
 
 /** A first part that no blob has: where a store may keep what is not a blob. */
 export const RESERVED_PART = '.tmp';
@@ -36,6 +36,17 @@ export function assertBlobPrefix(prefix: string): void {
 export function assertByteRange(name: string, range: { readonly offset: number; readonly length: number }): void {
   if (!isCount(range.offset) || !isCount(range.length) || !isCount(range.offset + range.length))
     throw new InvalidInputError(`${name}: ${range.length} bytes from ${range.offset} is not a range of bytes`);
+}
+
+/** Packs and segments stay far below; a manifest is JSON, and Node holds no text longer than this. */
+const MAX_BLOB_BYTES = 512 * 1024 * 1024;
+
+/** Before a whole blob is read into memory. @throws IntegrityError when it is larger than any that is written. */
+export function assertBlobSize(url: string, name: string, sizeBytes: number): void {
+  if (sizeBytes > MAX_BLOB_BYTES)
+    throw new IntegrityError(
+      `${url}: ${name} has ${sizeBytes} bytes, more than any blob of a vault (${MAX_BLOB_BYTES}); it was replaced, repair it from a replica`,
+    );
 }
 
 function isCount(value: number): boolean {

@@ -72,7 +72,14 @@ async function getPage(
 
 function decodeKey(key: string | undefined, encoding: string | undefined, url: string): string {
   if (key === undefined) throw new IntegrityError(`${url}: the listing has an object without a key; list it again`);
-  return encoding === 'url' ? decodeURIComponent(key.replaceAll('+', ' ')) : key;
+  if (encoding !== 'url') return key;
+  try {
+    return decodeURIComponent(key.replaceAll('+', ' '));
+  } catch (cause) {
+    throw new IntegrityError(`${url}: the listing gives ${JSON.stringify(key)}, which is not URL-encoded UTF-8`, {
+      cause,
+    });
+  }
 }
 
 /** What S3 tells of a blob. @throws IntegrityError when it leaves out the size or the time. */

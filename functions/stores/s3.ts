@@ -1,7 +1,9 @@
+import { Readable } from 'node:stream';
 import { setTimeout as after } from 'node:timers/promises';
 import {
   DeleteObjectCommand,
   GetObjectCommand,
+  type GetObjectCommandOutput,
   HeadObjectCommand,
   type HeadObjectCommandOutput,
   ListObjectsV2Command,
@@ -11,7 +13,7 @@ import {
 import { httpStatusOf, translateAwsError } from '../core/aws-errors.ts';
 import { IntegrityError, NotFoundError, TransientError } from '../core/errors.ts';
 import type { BlobInfo, BlobStore } from '../core/ports.ts';
-import { assertBlobName, assertBlobPrefix, assertByteRange } from './blob-name.ts';
+import { assertBlobName, assertBlobPrefix, assertBlobSize, assertByteRange } from './blob-name.ts';
 import { asLocked } from './s3-errors.ts';
 import { blobInfo, listBlobs, type S3Place, urlOf } from './s3-list.ts';
 
@@ -20,6 +22,9 @@ export type { S3Place } from './s3-list.ts';
 /** S3 answers 409 to a conditional write that meets another in flight, and asks for a repetition (S3 user guide, "Conditional writes"). */
 const CONFLICT_ATTEMPTS = 5;
 const CONFLICT_DELAY_MS = 50;
+/** The client repeats a request until an answer begins; a body that breaks off after that is for the caller to ask for again. */
+const BODY_ATTEMPTS = 3;
+const BODY_DELAY_MS = 100;
 
 /**
  * A part of a bucket as a place for blobs. Needs s3:GetObject, s3:ListBucket (without it S3 answers 403 where something is absent) and
@@ -32,7 +37,7 @@ const CONFLICT_DELAY_MS = 50;
  *   A version under Object Lock is a LockedError that says until when; the newest is locked longest, so that nothing was removed then.
  * - Objects whose names no blob can have are not ours, and are neither listed nor touched.
  *
- * @param client Its own retries are the only ones, but for the 409 above.
+ * @param client Its own retries are the only ones, but for the 409 above and for answers that break off.
  */
 export function s3BlobStore(client: S3Client, place: S3Place): BlobStore {
   const { bucket, prefix: root } = place;
@@ -152,12 +157,38 @@ interface At {
   readonly Key: string;
 }
 
+/** The answer with its body, asked for again when the connection breaks or stalls within the body. */
+async function getBody(
+  send: () => Promise<GetObjectCommandOutput>,
+): Promise<{ readonly answer: GetObjectCommandOutput; readonly bytes: Buffer }> {
+  for (let attempt = 1; ; attempt++) {
+    const answer = await send();
+    try {
+      return { answer, bytes: asBuffer(await answer.Body?.transformToByteArray()) };
+    } catch (error) {
+      if (attempt === BODY_ATTEMPTS || !(translateAwsError(error, '') instanceof TransientError)) throw error;
+      await after(BODY_DELAY_MS * 2 ** (attempt - 1) * (0.5 + Math.random() / 2));
+    }
+  }
+}
+
 async function getWhole(client: S3Client, url: string, name: string, at: At): Promise<Buffer> {
-  const { Body, ContentLength } = await client.send(new GetObjectCommand(at));
-  const bytes = asBuffer(await Body?.transformToByteArray());
-  if (bytes.length !== ContentLength)
+  const { answer, bytes } = await getBody(async () => {
+    const begun = await client.send(new GetObjectCommand(at));
+    try {
+      // Judged before it is read: without a size, a part would look like the whole, and an end may never come.
+      if (begun.ContentLength === undefined)
+        throw new IntegrityError(`${url}: the store tells no size of ${name}; read it again`);
+      assertBlobSize(url, name, begun.ContentLength);
+      return begun;
+    } catch (error) {
+      if (begun.Body instanceof Readable) begun.Body.destroy();
+      throw error;
+    }
+  });
+  if (bytes.length !== answer.ContentLength)
     throw new IntegrityError(
-      `${url}: ${name} came as ${bytes.length} bytes of ${ContentLength ?? 'unknown'}; read it again`,
+      `${url}: ${name} came as ${bytes.length} bytes of ${answer.ContentLength ?? 'unknown'}; read it again`,
     );
   return bytes;
 }
@@ -165,8 +196,8 @@ async function getWhole(client: S3Client, url: string, name: string, at: At): Pr
 async function getRange(client: S3Client, url: string, name: string, at: At, range: ByteRange): Promise<Buffer> {
   const last = range.offset + range.length - 1;
   try {
-    const answer = await client.send(new GetObjectCommand({ ...at, Range: `bytes=${range.offset}-${last}` }));
-    const bytes = asBuffer(await answer.Body?.transformToByteArray());
+    const command = () => new GetObjectCommand({ ...at, Range: `bytes=${range.offset}-${last}` });
+    const { answer, bytes } = await getBody(() => client.send(command()));
     if (!answer.ContentRange?.startsWith(`bytes ${range.offset}-`))
       throw new IntegrityError(
         `${url}: ${name}: asked for bytes from ${range.offset}, got ${answer.ContentRange ?? 'the whole'}`,

@@ -33,12 +33,13 @@ afterEach(async () => {
   if (server.listening) await once(server, 'close');
 });
 
-function store({ attempts = 1 } = {}): BlobStore {
+function store({ attempts = 1, socketTimeout = 0 } = {}): BlobStore {
   const client = new S3Client({
     endpoint,
     region: 'us-east-1',
     forcePathStyle: true,
     maxAttempts: attempts,
+    requestHandler: { socketTimeout },
     credentials: { accessKeyId: 'testing', secretAccessKey: 'testing' },
   });
   return s3BlobStore(client, { bucket: 'acme-vault', prefix: '' });
@@ -94,6 +95,40 @@ describe('reading over the wire', () => {
       await expect(store().get('a', range)).rejects.toThrow(TransientError);
     },
   );
+
+  it.each([undefined, { offset: 0, length: 10 }])(
+    'asks again when a connection is cut within the body (%o)',
+    async (range) => {
+      answer = (_, response) => {
+        response.writeHead(range === undefined ? 200 : 206, { 'content-length': 10, 'content-range': 'bytes 0-9/10' });
+        if (requests.length === 1) response.write('01234', () => response.destroy());
+        else response.end('0123456789');
+      };
+      expect((await store().get('a', range)).toString()).toBe('0123456789');
+      expect(requests).toHaveLength(2);
+    },
+  );
+
+  it('asks again when a body stalls, and no more than twice', async () => {
+    answer = (_, response) => {
+      response.writeHead(200, { 'content-length': 10 }).write('01234');
+    };
+    await expect(store({ socketTimeout: 50 }).get('a')).rejects.toThrow(TransientError);
+    expect(requests).toHaveLength(3);
+  });
+
+  it.each([
+    ['is larger than any that is written', { 'content-length': 2 ** 40 }],
+    ['has no size', { 'transfer-encoding': 'chunked' }],
+  ])('refuses a whole blob that %s, and lets the connection go', async (_, headers) => {
+    let closed: Promise<unknown> | undefined;
+    answer = (_request, response) => {
+      closed = once(response, 'close');
+      response.writeHead(200, headers).write('and so on');
+    };
+    await expect(store().get('a')).rejects.toThrow(IntegrityError);
+    await closed;
+  });
 
   it('refuses a whole blob whose size it was not told, since a part would look the same', async () => {
     answer = (_, response) => {

@@ -185,6 +185,7 @@ describe('listing a bucket', () => {
       ],
     ],
     ['a key lies outside the place', [{ Contents: [object('other/a')], IsTruncated: false }]],
+    ['a key is not encoded as it says', [{ Contents: [object('v1/%ZZ')], EncodingType: 'url', IsTruncated: false }]],
     ['an object has no key', [{ Contents: [{ Size: 1, LastModified: MODIFIED }], IsTruncated: false }]],
     ['an object has no size', [{ Contents: [{ Key: 'v1/a', LastModified: MODIFIED }], IsTruncated: false }]],
     ['an object has no time', [{ Contents: [{ Key: 'v1/a', Size: 1 }], IsTruncated: false }]],
