@@ -25,9 +25,9 @@ export function openDeployedCatalogue(tableName: string): OpenCatalogue {
   return { catalogue: dynamoCatalogue(client, tableName), close: async () => client.destroy() };
 }
 
-/** @param folder absolute; made when something is written. */
+/** @param folder absolute; made when something is written, for this user alone: lists and reports name the entries of sources. */
 export function workPlaceIn(folder: string): WorkPlace {
-  return filesBlobStore(folder);
+  return filesBlobStore(folder, { ownerOnly: true });
 }
 
 /** The store of a vault, which may have no descriptor yet. */

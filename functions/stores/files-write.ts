@@ -19,13 +19,16 @@ export interface AtomicWriter {
   replace(path: string, bytes: Uint8Array): Promise<void>;
 }
 
-/** A writer whose temporary files lie in a reserved folder of the root, on the same file system; old ones are swept once a day. */
-export function atomicWriter(root: string): AtomicWriter {
+/**
+ * A writer whose temporary files lie in a reserved folder of the root, on the same file system; old ones are swept once a day.
+ * @param folderMode of the root and the folders in it, where they are made here; the process's mask takes bits from it.
+ */
+export function atomicWriter(root: string, folderMode: number): AtomicWriter {
   const folder = join(root, RESERVED_PART);
   let sweptAt = Number.NEGATIVE_INFINITY;
 
   const withTemporary = async <T>(bytes: Uint8Array, use: (temporary: string) => Promise<T>): Promise<T> => {
-    await makeFolder(folder);
+    await makeFolder(folder, folderMode);
     const temporary = join(folder, `${randomBytes(16).toString('hex')}.part`);
     try {
       const writtenAt = await writeDurably(temporary, bytes);
@@ -42,7 +45,7 @@ export function atomicWriter(root: string): AtomicWriter {
   return {
     async create(path, bytes) {
       return await withTemporary(bytes, async (temporary) => {
-        await makeFolder(dirname(path));
+        await makeFolder(dirname(path), folderMode);
         const result = await linkNew(temporary, path);
         // Also for `exists`: whoever wrote it may not have come this far, and the caller will rely on it.
         await syncFolder(dirname(path));
@@ -51,7 +54,7 @@ export function atomicWriter(root: string): AtomicWriter {
     },
     async replace(path, bytes) {
       await withTemporary(bytes, async (temporary) => {
-        await makeFolder(dirname(path));
+        await makeFolder(dirname(path), folderMode);
         await rename(temporary, path);
         await syncFolder(dirname(path));
       });
@@ -109,8 +112,8 @@ async function isFileOrGone(path: string): Promise<boolean> {
   }
 }
 
-async function makeFolder(folder: string): Promise<void> {
-  const first = await mkdir(folder, { recursive: true });
+async function makeFolder(folder: string, mode: number): Promise<void> {
+  const first = await mkdir(folder, { recursive: true, mode });
   if (first === undefined) return;
   for (let made = folder; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
 }

@@ -3,7 +3,7 @@ import { type FileHandle, lstat, open, readdir, stat, unlink } from 'node:fs/pro
 import { dirname, isAbsolute, join } from 'node:path';
 import { IntegrityError, InvalidInputError, NotFoundError } from '../core/errors.ts';
 import type { BlobInfo, BlobStore } from '../core/ports.ts';
-import { assertBlobName, assertBlobPrefix, assertByteRange, isBlobName } from './blob-name.ts';
+import { assertBlobName, assertBlobPrefix, assertBlobSize, assertByteRange, isBlobName } from './blob-name.ts';
 import { codeOf, translateFileError } from './file-errors.ts';
 import { atomicWriter, syncFolder } from './files-write.ts';
 
@@ -17,12 +17,13 @@ import { atomicWriter, syncFolder } from './files-write.ts';
  * vault needs: an InvalidInputError.
  *
  * @param path The folder, absolute, on a file system with hard links.
+ * @param options `ownerOnly`: folders that are made are closed to other users, for blobs that are not sealed.
  */
-export function filesBlobStore(path: string): BlobStore {
+export function filesBlobStore(path: string, options: { readonly ownerOnly?: true } = {}): BlobStore {
   if (!isAbsolute(path))
     throw new InvalidInputError(`"${path}" is not an absolute path; write one that begins with "/"`);
   const url = `file://${path}`;
-  const writer = atomicWriter(path);
+  const writer = atomicWriter(path, options.ownerOnly ? 0o700 : 0o777);
   const during = async <T>(what: string, act: () => Promise<T>): Promise<T> => {
     try {
       return await act();
@@ -62,6 +63,7 @@ export function filesBlobStore(path: string): BlobStore {
         try {
           const info = describe(url, name, await file.stat());
           if (info === undefined) throw new NotFoundError(`${url}: ${name} is not there; a folder has that name`);
+          if (range === undefined) assertBlobSize(url, name, info.sizeBytes);
           return await readExactly(file, url, info, range ?? { offset: 0, length: info.sizeBytes });
         } finally {
           await file.close();

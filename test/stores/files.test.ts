@@ -1,5 +1,17 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import {
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -54,6 +66,15 @@ describe('a folder that does not exist', () => {
     await filesBlobStore(root)[method]('packs/ab/x', X);
     expect(await names()).toEqual(['packs/ab/x']);
   });
+
+  it.each(['putNew', 'put'] as const)(
+    'is made for its owner alone by the first %s, where that is asked',
+    async (method) => {
+      await filesBlobStore(root, { ownerOnly: true })[method]('parts/x', X);
+      for (const folder of [root, join(root, 'parts'), join(root, '.tmp')])
+        expect((await stat(folder)).mode & 0o777).toBe(0o700);
+    },
+  );
 
   it('is refused when a file has its name', async () => {
     await mkdir(dirname(root), { recursive: true });
@@ -136,6 +157,14 @@ describe('temporary files', () => {
 });
 
 describe('what is not a blob', () => {
+  it('is a file under its name that is larger than any: refused before it is read into memory', async () => {
+    await mkdir(root, { recursive: true });
+    const file = await open(join(root, 'holdfast.json'), 'w');
+    await file.truncate(2 ** 40);
+    await file.close();
+    await expect(filesBlobStore(root).get('holdfast.json')).rejects.toThrow(IntegrityError);
+  });
+
   it('is not listed when its name is not tame, however it came there', async () => {
     await filesBlobStore(root).putNew('a', X);
     for (const name of ['lost+found', 'ü', 'with space']) await mkdir(join(root, name));
