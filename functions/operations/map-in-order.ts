@@ -14,7 +14,7 @@ export async function* mapInOrder<T, R>(
       while (window.length < concurrency) {
         const next = await iterator.next();
         if (next.done === true) {
-          for (const result of window.splice(0)) yield await result;
+          for (let rest = window.shift(); rest !== undefined; rest = window.shift()) yield await rest;
           return;
         }
         const result = map(next.value);
