@@ -19,8 +19,17 @@ const recoveryPointId = z
     'is no recovery point id',
   ) as unknown as z.ZodType<RecoveryPointId>;
 
+/** A path of a disk is up to 4,095 bytes, which are 5,460 characters of base64url. */
+const MAX_KEY_CHARACTERS = 5460;
+
 /** What a worker returns: done, or a cursor with which to call it again. The machine hands it back as `progress`. */
-const progress = z.object({ done: z.boolean(), cursor: z.string().max(4000).optional() });
+const progress = z.object({
+  done: z.boolean(),
+  cursor: z
+    .string()
+    .max(MAX_KEY_CHARACTERS + 100)
+    .optional(),
+});
 
 export const startRunInput = z.object({
   plan: z.string().min(1),
@@ -69,8 +78,8 @@ const attempt = z.string().regex(/^[0-9a-f]{16}$/, 'is no attempt id');
 export const takeSnapshotInput = sourceWork.extend({
   attempt,
   shard: z.number().int().nonnegative(),
-  after: z.string().max(2000).optional(),
-  upTo: z.string().max(2000).optional(),
+  after: z.string().max(MAX_KEY_CHARACTERS).optional(),
+  upTo: z.string().max(MAX_KEY_CHARACTERS).optional(),
   progress: progress.optional(),
 });
 export type TakeSnapshotInput = z.output<typeof takeSnapshotInput>;
