@@ -12,6 +12,8 @@ import { mapInOrder } from './map-in-order.ts';
 /** Plain bytes of chunks fetched for one batch; two batches are in memory. */
 const BATCH_BYTES = 32 << 20;
 const BATCH_ENTRIES = 2000;
+/** Plain bytes of a large content that are in memory together; as many contents are read side by side as a restore has writers. */
+const WINDOW_BYTES = 8 << 20;
 /** Unneeded bytes that are cheaper to read than another request would be. */
 const GAP_BYTES = 512 << 10;
 const FETCHES = 4;
@@ -78,7 +80,7 @@ function* windows(extents: readonly Extent[]): Generator<readonly Extent[]> {
   let from = 0;
   let bytes = 0;
   for (const [index, extent] of extents.entries()) {
-    if (index > from && bytes + extent.chunk.plainBytes > BATCH_BYTES) {
+    if (index > from && bytes + extent.chunk.plainBytes > WINDOW_BYTES) {
       yield extents.slice(from, index);
       from = index;
       bytes = 0;
