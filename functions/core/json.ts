@@ -10,10 +10,19 @@ export function parseJson<T>(bytes: Buffer, schema: z.ZodType<T>, what: string):
   } catch (cause) {
     throw new IntegrityError(`${what}: is not JSON`, { cause });
   }
-  const parsed = schema.safeParse(value);
+  const parsed = parseShape(schema, value, what);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   throw new IntegrityError(
     `${what}: ${issue?.path.join('.') || 'the value'} is not as the format says (${issue?.message})`,
   );
+}
+
+function parseShape<T>(schema: z.ZodType<T>, value: unknown, what: string) {
+  try {
+    return schema.safeParse(value);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause; // What V8 throws when the stack is used up.
+    throw new IntegrityError(`${what}: is nested more deeply than the format allows`, { cause });
+  }
 }

@@ -183,9 +183,17 @@ function readRecord(
   };
 }
 
-// What JSON.parse gives is Json all the way down; that it is an object is all there is to check.
+/** No source nests attributes nearly as deep; deeper ones would use up the stack of whoever walks them. */
+const MAX_DEPTH = 100;
+
+const isShallow = (value: unknown, depth: number): boolean =>
+  typeof value !== 'object' ||
+  value === null ||
+  (depth > 0 && Object.values(value).every((inner) => isShallow(inner, depth - 1)));
+
+// What JSON.parse gives is Json all the way down; that it is an object, and not too deep, is all there is to check.
 const isAttributes = (value: unknown): value is Attributes =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+  typeof value === 'object' && value !== null && !Array.isArray(value) && isShallow(value, MAX_DEPTH);
 
 function* readFrame(frame: Buffer, what: string): Generator<Entry | { key: EntryKey; more: Extent[] }> {
   const parsed = parseJson(frame, frameSchema, what);
