@@ -43,7 +43,7 @@ export async function startRun(input: StartRunInput, ports: StartRunPorts): Prom
     const sourceId = sourceIdOf(uri);
     const known = before.get(sourceId);
     if (known?.status === 'succeeded' || known?.status === 'skipped') continue;
-    const snapshotId = known?.snapshotId ?? (await nextSnapshotId(sourceId, run, ports));
+    const snapshotId = await chooseSnapshotId(known, sourceId, run, ports);
     const source = await claim({ runId, sourceId, sourceUri: uri, snapshotId, token: 0, status: 'running' }, ports);
     await ports.runs.putSource(source);
     if (source.status === 'running') sources.push({ plan: input.plan, runId, sourceId, snapshotId });
@@ -67,15 +67,26 @@ async function claim(source: SourceRun, ports: StartRunPorts): Promise<SourceRun
 }
 
 /**
- * Named by the run's start, or just after the newest snapshot where a clock went back: ids of a source must sort
- * as its states followed one another.
+ * The one that the run has already, unless another run's came after it and it holds nothing yet; else named by the run's start, or just
+ * after the newest snapshot: ids of a source must sort as its states followed one another.
  */
-async function nextSnapshotId(sourceId: SourceId, run: Run, ports: StartRunPorts): Promise<SnapshotId> {
-  let at = Date.parse(run.startedAt);
-  for await (const newest of ports.recoveryPoints.listBySource(sourceId)) {
-    at = Math.max(at, Date.parse(timeOfSnapshot(newest.snapshotId)) + 1);
-    break;
+async function chooseSnapshotId(
+  known: SourceRun | undefined,
+  sourceId: SourceId,
+  run: Run,
+  ports: StartRunPorts,
+): Promise<SnapshotId> {
+  let newest: SnapshotId | undefined;
+  for await (const point of ports.recoveryPoints.listBySource(sourceId)) {
+    newest ??= point.snapshotId;
+    if (known === undefined || point.snapshotId <= known.snapshotId) {
+      if (point.snapshotId === known?.snapshotId) return known.snapshotId;
+      break;
+    }
   }
+  if (known !== undefined && (newest === undefined || newest < known.snapshotId)) return known.snapshotId;
+  const after = newest === undefined ? 0 : Date.parse(timeOfSnapshot(newest)) + 1;
+  const at = Math.max(Date.parse(run.startedAt), after);
   return snapshotIdOf(new Date(at).toISOString(), run.runId, sourceId);
 }
 

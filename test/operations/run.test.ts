@@ -215,6 +215,20 @@ describe('a run', () => {
     expect((await finishRun({ runId }, ports)).status).toBe('succeeded');
   });
 
+  it('that failed and goes on after a later one has the state that sorts last', async () => {
+    const at = '2026-03-01T02:00:00.000Z';
+    const world = makeWorld();
+    world.source.put('x', 'first');
+    world.source.absent = true;
+    expect((await world.run('full', at)).status).toBe('failed');
+    world.source.absent = false;
+    await world.run('full');
+    world.source.put('x', 'second');
+    expect((await world.run('full', at)).status).toBe('succeeded');
+    await world.restoreTo({ source: 's3://bucket/data/', to: 's3://restored/latest/' });
+    expect(contentsOf(world.place('s3://restored/latest/'))).toEqual(contentsOf(world.source));
+  });
+
   it('is skipped, visibly, while another run holds the source', async () => {
     const world = makeWorld();
     fill(world);
