@@ -67,8 +67,10 @@ export function parseDiskAttributes(key: EntryKey, stored: Attributes): DiskAttr
     throw new InvalidInputError(`the attributes of ${displayKey(key)} are not those of a ${type}`);
   const common = { type, mode, mtimeNs, uid, gid };
   if (type !== 'symlink') return common;
-  if (typeof targetBase64 !== 'string' || targetBase64 === '')
-    throw new InvalidInputError(`the symbolic link ${displayKey(key)} has no target`);
+  // No link holds an empty target or a NUL byte.
+  const target = typeof targetBase64 === 'string' ? Buffer.from(targetBase64, 'base64') : Buffer.alloc(0);
+  if (typeof targetBase64 !== 'string' || target.length === 0 || target.includes(0))
+    throw new InvalidInputError(`the symbolic link ${displayKey(key)} has no target that a link can hold`);
   return { ...common, targetBase64 };
 }
 

@@ -108,6 +108,9 @@ it.each<Attributes>([
   { ...diskAttributes('file'), mtimeNs: 'yesterday' },
   { ...diskAttributes('file'), uid: -1 },
   { ...diskAttributes('symlink') },
+  linkTo(''),
+  linkTo('a\0b'),
+  { ...linkTo('a'), targetBase64: '!' },
 ])('refuses attributes that no disk made: %j', async (attributes) => {
   await expect(target.write(entry(key('x'), '', attributes), stream())).rejects.toThrow(InvalidInputError);
   expect(pathsOf(root)).toEqual([]);
