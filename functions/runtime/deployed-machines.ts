@@ -1,4 +1,5 @@
 /** The state machines of a deployed stack, started and followed from outside the account's Lambda functions. */
+import { randomUUID } from 'node:crypto';
 import {
   DescribeExecutionCommand,
   ListStateMachinesCommand,
@@ -36,7 +37,9 @@ export function deployedMachines(client: SFNClient, stage: string | undefined): 
     async run(machine, input, betweenLooks) {
       const stateMachineArn = await during('finding the state machine', () => findMachine(client, machine, stage));
       const executionArn = await during(`starting ${stateMachineArn}`, async () => {
-        const started = await client.send(new StartExecutionCommand({ stateMachineArn, input: JSON.stringify(input) }));
+        // Named, so that a request that the client repeats because its answer was lost finds the execution that it began.
+        const named = { stateMachineArn, name: `cli-${randomUUID()}`, input: JSON.stringify(input) };
+        const started = await client.send(new StartExecutionCommand(named));
         return z.string().parse(started.executionArn);
       });
       for (;;) {

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { text } from 'node:stream/consumers';
 import {
   DescribeExecutionCommand,
   ListStateMachinesCommand,
@@ -28,6 +31,10 @@ function setUp(stage?: string) {
   return { mock, machines: deployedMachines(client, stage) };
 }
 
+const LISTED_ON_THE_WIRE = [
+  { name: 'holdfast-prod-backup', stateMachineArn: arnOf('holdfast-prod-backup'), type: 'STANDARD', creationDate: 0 },
+];
+
 const noWait = async () => {};
 const input = { plan: 'web-app', kind: 'full' };
 
@@ -48,8 +55,39 @@ describe('a state machine in the account', () => {
     const [start] = mock.commandCalls(StartExecutionCommand);
     expect(start?.args[0].input).toEqual({
       stateMachineArn: arnOf('holdfast-prod-backup'),
+      name: expect.stringMatching(/^[\w-]{1,80}$/),
       input: JSON.stringify(input),
     });
+  });
+
+  it('is started under one name when the answer is lost and the client asks again, and else under another', async () => {
+    const started: string[] = [];
+    const server = createServer(async (request, response) => {
+      const body = await text(request);
+      const target = String(request.headers['x-amz-target']).split('.')[1];
+      if (target === 'StartExecution' && started.push(body) === 1) return response.destroy();
+      if (target === 'ListStateMachines') return response.end(JSON.stringify({ stateMachines: LISTED_ON_THE_WIRE }));
+      if (target === 'StartExecution') return response.end(JSON.stringify({ executionArn: EXECUTION, startDate: 0 }));
+      return response.end(JSON.stringify({ status: 'SUCCEEDED', output: '{}' }));
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    const client = new SFNClient({
+      region: 'eu-west-1',
+      endpoint: `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`,
+      credentials: { accessKeyId: 'testing', secretAccessKey: 'testing' },
+    });
+    try {
+      const machines = deployedMachines(client, 'prod');
+      for (let run = 0; run < 2; run += 1) await machines.run('backup', input, noWait);
+    } finally {
+      client.destroy();
+      server.closeAllConnections();
+      server.close();
+    }
+    expect(started).toHaveLength(3);
+    expect(started[1]).toBe(started[0]);
+    expect(started[2]).not.toBe(started[0]);
   });
 
   it.each([
