@@ -20,7 +20,7 @@ import { buildApplication, changeMore, changeSome } from './demo-data.ts';
 import { describeFailure, EXIT } from './failure.ts';
 import { counted, plain, showBytes, showCount, showSeconds } from './figures.ts';
 import type { Interruption } from './interruption.ts';
-import { inThisProcess, isStarted } from './main.ts';
+import { inThisProcess } from './main.ts';
 import { type CommandContext, type Session, withSession } from './session.ts';
 
 const PLAN = 'demo';
@@ -256,4 +256,7 @@ async function heading(console: Console, text: string): Promise<void> {
   await console.line(text);
 }
 
-if (isStarted(import.meta.filename)) await inThisProcess(demonstrate);
+/** `npm start`. */
+export async function demonstrateFromShell(): Promise<void> {
+  await inThisProcess(demonstrate);
+}

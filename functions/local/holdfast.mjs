@@ -1,51 +1,8 @@
 #!/usr/bin/env node
-// The `holdfast` command. Plain JavaScript that older Node versions run too: where this one cannot run the sources, the binary
-// of the `node` package, installed beside the product, is started in its place with the same arguments.
-import { spawn } from 'node:child_process';
-import { existsSync, realpathSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import * as zlib from 'node:zlib';
+// The `holdfast` command.
+import { onCapableNode } from './own-node.mjs';
 
-const here = realpathSync(fileURLToPath(import.meta.url));
-// Types are stripped without a flag, and zstd is there, from 22.18 on.
-const capable = process.features.typescript === 'strip' && typeof zlib.createZstdCompress === 'function';
-
-function findNode() {
-  const binary = process.platform === 'win32' ? 'node.exe' : 'node';
-  for (let folder = dirname(here); ; folder = dirname(folder)) {
-    const candidate = join(folder, 'node_modules', 'node', 'bin', binary);
-    if (existsSync(candidate) && realpathSync(candidate) !== realpathSync(process.execPath)) return candidate;
-    if (dirname(folder) === folder) return undefined;
-  }
-}
-
-function runWith(node) {
-  const child = spawn(node, [...process.execArgv, here, ...process.argv.slice(2)], { stdio: 'inherit' });
-  const forwarded = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-  for (const signal of forwarded) process.on(signal, () => child.kill(signal));
-  child.on('error', (error) => {
-    console.error(`holdfast: ${node} does not start: ${error.message}`);
-    process.exit(1);
-  });
-  child.on('exit', (code, signal) => {
-    if (signal === null) process.exit(code ?? 1);
-    // Ends by the same signal, so that whoever waits sees what happened.
-    for (const name of forwarded) process.removeAllListeners(name);
-    process.kill(process.pid, signal);
-  });
-}
-
-if (capable) {
+await onCapableNode(import.meta.url, async () => {
   const { runFromShell } = await import('./main.ts');
   await runFromShell();
-} else {
-  const node = findNode();
-  if (node === undefined) {
-    console.error(
-      `holdfast: Node.js ${process.versions.node} is too old and no newer one is installed beside holdfast; install Node.js 22.18 or later, or run "npm install" in ${dirname(dirname(dirname(here)))}.`,
-    );
-    process.exit(1);
-  }
-  runWith(node);
-}
+});

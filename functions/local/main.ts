@@ -1,5 +1,4 @@
 /** The command line: parse, act, and say what went wrong in one sentence and an exit code. */
-import { realpathSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { flag, parseCommandLine } from './arguments.ts';
 import { catCommand, diffCommand, findCommand, lsCommand } from './commands/browse.ts';
@@ -100,15 +99,7 @@ export async function inThisProcess(act: (shell: Shell, stop: Interruption) => P
   process.exitCode = await act(shell, stop);
 }
 
-/** Whether Node was started with this very file. */
-export function isStarted(file: string): boolean {
-  const [, started] = process.argv;
-  return started !== undefined && realpathSync(started) === file;
-}
-
 /** The `holdfast` command. */
 export async function runFromShell(): Promise<void> {
   await inThisProcess(main);
 }
-
-if (isStarted(import.meta.filename)) await runFromShell();

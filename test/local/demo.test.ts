@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { differences, witness } from '../../functions/local/demo-compare.ts';
 import { newFolder, pictureOf } from './holdfast.ts';
 
-const DEMO = fileURLToPath(new URL('../../functions/local/demo.ts', import.meta.url));
+const DEMO = fileURLToPath(new URL('../../functions/local/demo.mjs', import.meta.url));
 
 function demo(folder: string, ...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
   const { PATH = '' } = process.env;

@@ -113,3 +113,23 @@ describe('the Node that runs the scripts', () => {
     expect(run()).toMatchObject({ status: 1, stderr: expect.stringMatching(/does not run on this machine/) });
   });
 });
+
+describe("npm's scripts", () => {
+  // A shell that has found `node` once does not look for it again, so that what follows the installation in the same line runs on the
+  // machine's Node, whatever was installed.
+  it('start nothing that an older Node cannot read', () => {
+    const root = resolve(import.meta.dirname, '../..');
+    const { scripts }: { scripts: Record<string, string> } = JSON.parse(
+      readFileSync(join(root, 'package.json'), 'utf8'),
+    );
+    const started = Object.values(scripts).flatMap((script) =>
+      [...script.matchAll(/\bnode (\S+)/g)].map((match) => match[1] ?? ''),
+    );
+    expect(started).toEqual(expect.arrayContaining(['functions/local/demo.mjs', 'functions/local/holdfast.mjs']));
+    for (const file of started) {
+      expect(file).toMatch(/\.mjs$/);
+      const imports = readFileSync(join(root, file), 'utf8').matchAll(/^import .* from '(.*)';$/gm);
+      for (const [, imported = ''] of imports) expect(imported, file).toMatch(/^node:|\.mjs$/);
+    }
+  });
+});
