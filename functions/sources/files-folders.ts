@@ -32,7 +32,7 @@ export interface Folders {
 }
 
 export function foldersOf(place: Place): Folders {
-  const known = new Map<string, Folder>();
+  const known = new Map<string, { readonly folder: Folder; readonly identity: string }>();
   const opened = new Map<string, number>();
   let rootDevice: number | undefined;
 
@@ -41,8 +41,21 @@ export function foldersOf(place: Place): Folders {
     return rootDevice;
   };
 
-  const look = (key: string): Folder | 'absent' | 'no directory' => {
+  /**
+   * What is remembered, as long as the path still leads to the very same directory: someone who may write in the target may have put a
+   * link in the place of it, or of one above it, since it was looked at.
+   */
+  const recall = (key: string): Folder | undefined => {
     const remembered = known.get(key);
+    if (remembered === undefined) return undefined;
+    const stats = lstatSync(pathOf(place, key), { throwIfNoEntry: false });
+    if (stats !== undefined && identityOf(stats) === remembered.identity) return remembered.folder;
+    known.clear();
+    return undefined;
+  };
+
+  const look = (key: string): Folder | 'absent' | 'no directory' => {
+    const remembered = recall(key);
     if (remembered !== undefined) return remembered;
     const stats = lstatSync(pathOf(place, key), { throwIfNoEntry: false });
     if (stats === undefined) return 'absent';
@@ -50,7 +63,7 @@ export function foldersOf(place: Place): Folders {
     open(key, stats);
     if (known.size >= REMEMBERED) known.clear();
     const folder = { key, sameDevice: stats.dev === ensureRoot() };
-    known.set(key, folder);
+    known.set(key, { folder, identity: identityOf(stats) });
     return folder;
   };
 
@@ -71,7 +84,7 @@ export function foldersOf(place: Place): Folders {
   const nearest = (key: string): Folder => {
     const parent = parentOf(key);
     if (parent === '') return { key: '', sameDevice: ensureRoot() !== undefined };
-    const remembered = known.get(parent);
+    const remembered = recall(parent);
     if (remembered !== undefined) return remembered;
     let last: Folder = { key: '', sameDevice: ensureRoot() !== undefined };
     for (const above of ancestorsOf(key)) {
@@ -94,11 +107,13 @@ export function foldersOf(place: Place): Folders {
       }
     },
     hasParentsOf: (key) =>
-      known.has(parentOf(key)) || ancestorsOf(key).every((above) => typeof look(above) === 'object'),
+      recall(parentOf(key)) !== undefined || ancestorsOf(key).every((above) => typeof look(above) === 'object'),
     opened,
     forget: () => known.clear(),
   };
 }
+
+const identityOf = ({ dev, ino }: Stats): string => `${dev}:${ino}`;
 
 /** The root's device. */
 function makeRoot(place: Place): number {

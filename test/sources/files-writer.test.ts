@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  renameSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -163,6 +164,37 @@ describe('a symbolic link on the way to a key', () => {
     await target.write(entry(key('d'), '', linkTo(outside)), stream());
     await expect(putFile('d/victim', 'x')).rejects.toThrow(InvalidInputError);
     expect(readFileSync(`${outside}/victim`, 'utf8')).toBe('untouched');
+  });
+});
+
+describe('a symbolic link that another user plants while a restore runs', () => {
+  let outside: string;
+  beforeEach(async () => {
+    outside = makeRoot();
+    mkdirSync(`${outside}/b`, { mode: 0o700 });
+    writeFileSync(`${outside}/b/victim`, 'untouched');
+    await putDirectory('a/');
+    await putDirectory('a/b/');
+    await putFile('a/b/x', 'x');
+  });
+
+  const plants: readonly (readonly [string, () => void])[] = [
+    ['in the place of a directory that was written to', () => plant('a/b', `${outside}/b`)],
+    ['in the place of one above it', () => plant('a', outside)],
+  ];
+  function plant(name: string, to: string): void {
+    renameSync(`${root}/${name}`, `${root}/moved`);
+    symlinkSync(to, `${root}/${name}`);
+  }
+
+  it.each(plants)('is not followed %s', async (_, act) => {
+    act();
+    const before = walk(outside);
+    for (const name of ['a/b/victim', 'a/b/new']) await expect(putFile(name, 'x')).rejects.toThrow(InvalidInputError);
+    await expect(putDirectory('a/b/new/')).rejects.toThrow(InvalidInputError);
+    await target.remove(key('a/b/victim'));
+    await target.finish(each(entry(key('a/b/'), '', diskAttributes('directory', { mode: 0o777 }))));
+    expect(walk(outside)).toEqual(before);
   });
 });
 
