@@ -54,6 +54,13 @@ export async function readSecret(client: SSMClient, parameter: string): Promise<
         `the parameter ${parameter} is not there; put the key file's text into it, as a SecureString`,
         { cause: error },
       );
+    if (error instanceof InvalidInputError)
+      throw new InvalidInputError(
+        `the parameter ${parameter} holds no key: ${error.message}; put the key's text there`,
+        {
+          cause: error,
+        },
+      );
     throw translateAwsError(error, `parameter ${parameter}: reading the key`);
   }
 }

@@ -40,6 +40,7 @@ describe('the key', () => {
     ssm.on(GetParameterCommand).resolves({ Parameter: { ...(value === undefined ? {} : { Value: value }) } });
     const reading = readSecret(client, '/holdfast/key');
     await expect(reading).rejects.toThrow(InvalidInputError);
+    await expect(reading).rejects.toThrow('/holdfast/key');
     await expect(reading).rejects.not.toThrow('hunter2');
   });
 });
