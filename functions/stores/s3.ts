@@ -16,6 +16,7 @@ import type { BlobInfo, BlobStore } from '../core/ports.ts';
 import { assertBlobName, assertBlobPrefix, assertBlobSize, assertByteRange } from './blob-name.ts';
 import { asLocked } from './s3-errors.ts';
 import { blobInfo, listBlobs, type S3Place, urlOf } from './s3-list.ts';
+import { rangeCommand } from './s3-range.ts';
 
 export type { S3Place } from './s3-list.ts';
 
@@ -196,8 +197,7 @@ async function getWhole(client: S3Client, url: string, name: string, at: At): Pr
 async function getRange(client: S3Client, url: string, name: string, at: At, range: ByteRange): Promise<Buffer> {
   const last = range.offset + range.length - 1;
   try {
-    const command = () => new GetObjectCommand({ ...at, Range: `bytes=${range.offset}-${last}` });
-    const { answer, bytes } = await getBody(() => client.send(command()));
+    const { answer, bytes } = await getBody(() => client.send(rangeCommand(at, { first: range.offset, last })));
     if (!answer.ContentRange?.startsWith(`bytes ${range.offset}-`))
       throw new IntegrityError(
         `${url}: ${name}: asked for bytes from ${range.offset}, got ${answer.ContentRange ?? 'the whole'}`,

@@ -80,6 +80,18 @@ describe('reading over the wire', () => {
     await expect(store().get('a', { offset: 3, length: 4 })).rejects.toThrow(IntegrityError);
   });
 
+  it('compares no range with the checksum of the whole, which some stores send along', async () => {
+    answer = (_, response) => {
+      response.writeHead(206, {
+        'content-range': 'bytes 3-6/10',
+        'content-length': 4,
+        'x-amz-checksum-crc32': 'poTHxg==',
+      });
+      response.end('3456');
+    };
+    expect((await store().get('a', { offset: 3, length: 4 })).toString()).toBe('3456');
+  });
+
   it('takes a range that begins past the end for a lack of integrity', async () => {
     answer = xmlError(416, 'InvalidRange');
     await expect(store().get('a', { offset: 10, length: 1 })).rejects.toThrow(IntegrityError);
