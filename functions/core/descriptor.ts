@@ -13,21 +13,16 @@ import type { KeyGeneration, VaultKeys } from './vault-keys.ts';
 export const DESCRIPTOR_NAME = 'holdfast.json';
 const FORMAT = 'holdfast-vault-1';
 
-const chunkingSchema = z.strictObject({
-  algorithm: z.literal('fastcdc'),
-  minBytes: z
-    .number()
-    .int()
-    .min(64 << 10),
-  averageBytes: z
-    .number()
-    .int()
-    .min(64 << 10),
-  maxBytes: z
-    .number()
-    .int()
-    .max(16 << 20),
-});
+const MAX_CHUNK_BYTES = 16 << 20;
+const chunkSize = z.number().int().positive().max(MAX_CHUNK_BYTES);
+const chunkingSchema = z
+  .strictObject({
+    algorithm: z.literal('fastcdc'),
+    minBytes: chunkSize.min(64 << 10),
+    averageBytes: chunkSize,
+    maxBytes: chunkSize,
+  })
+  .refine((sizes) => sizes.minBytes <= sizes.averageBytes && sizes.averageBytes <= sizes.maxBytes, 'sizes must rise');
 export type Chunking = z.infer<typeof chunkingSchema>;
 export const DEFAULT_CHUNKING: Chunking = {
   algorithm: 'fastcdc',

@@ -1,11 +1,13 @@
 import type { RecoveryPoint, SourceRun, SourceState } from '../core/catalogue-records.ts';
 import { ConflictError, IntegrityError } from '../core/errors.ts';
+import { findSuspicion } from '../core/guard.ts';
 import { type RecoveryPointId, recoveryPointIdOf } from '../core/ids.ts';
 import { type Manifest, manifestName, type PackRef, sealManifest } from '../core/manifest.ts';
 import { merkleRoot } from '../core/merkle.ts';
 import type { CommitSnapshotInput, CommitSnapshotOutput } from '../core/messages.ts';
 import { getPlan } from '../core/plan.ts';
 import type { Ports, Vault } from '../core/ports.ts';
+import { recoveryPointOf } from '../core/recovery-point.ts';
 import { readManifest } from './read-chain.ts';
 import { keepLease } from './start-run.ts';
 import { getInventory, getPart, type Inventory, type Part } from './work-lists.ts';
@@ -103,6 +105,14 @@ function buildManifest(
   const sum = (of: (part: Part) => number): number => parts.reduce((total, part) => total + of(part), 0);
   const unprotected = parts.flatMap((part) => part.unprotected);
   const entries = sum((part) => part.counts.entries);
+  const suspect = findSuspicion({
+    known: sum((part) => part.known),
+    lost: sum((part) => part.lost),
+    entries,
+    trustedEntries: inventory.trustedEntries,
+    maxRemoved: plan.guard.maxRemoved,
+    expectEmpty: plan.sources.find((one) => one.uri === source.sourceUri)?.expectEmpty ?? false,
+  });
   return {
     format: 1,
     snapshotId: input.snapshotId,
@@ -114,12 +124,7 @@ function buildManifest(
     chain: [...inventory.chain, input.snapshotId],
     runId: input.runId,
     ...(inventory.fullBecause === undefined ? {} : { fullBecause: inventory.fullBecause }),
-    ...suspicion(
-      sum((part) => part.known),
-      sum((part) => part.lost),
-      entries,
-      plan.guard.maxRemoved,
-    ),
+    ...(suspect === undefined ? {} : { suspect }),
     startedAt: inventory.startedAt,
     consistentAt: inventory.consistentAt,
     finishedAt: ports.clock.now().toISOString(),
@@ -144,16 +149,6 @@ function buildManifest(
   };
 }
 
-/** The guard: a source that was emptied, or lost a large share of its entries, gives a snapshot that nobody should trust unseen. */
-function suspicion(known: number, lost: number, entries: number, maxRemoved: number): { readonly suspect?: string } {
-  if (known > 0 && entries === 0) return { suspect: `the source is empty where it held ${known} entries before` };
-  if (known > 0 && lost / known > maxRemoved)
-    return {
-      suspect: `${lost} of ${known} entries are gone, more than guard.maxRemoved (${Math.round(maxRemoved * 100)} %) allows`,
-    };
-  return {};
-}
-
 function unionOfPacks(parts: readonly Part[]): PackRef[] {
   const packs = new Map(parts.flatMap((part) => part.packs.map((pack) => [pack.id, pack])));
   return [...packs.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
@@ -169,47 +164,6 @@ async function writeManifest(manifest: Manifest, vault: Vault, ports: CommitSnap
   if (earlier.runId !== manifest.runId)
     throw new ConflictError(`${name} was written by run ${earlier.runId}, not by ${manifest.runId}`);
   return earlier;
-}
-
-/** The recovery point that a manifest is in a vault. `availableAt` ISO-8601 UTC. */
-export function recoveryPointOf(manifest: Manifest, vault: string, availableAt: string): RecoveryPoint {
-  const {
-    snapshotId,
-    sourceId,
-    sourceUri,
-    plan,
-    kind,
-    baseId,
-    chain,
-    runId,
-    suspect,
-    fullBecause,
-    counts,
-    sizes,
-    root,
-  } = manifest;
-  return {
-    recoveryPointId: recoveryPointIdOf(snapshotId, vault),
-    snapshotId,
-    sourceId,
-    sourceUri,
-    plan,
-    vault,
-    kind,
-    ...(baseId === undefined ? {} : { baseId }),
-    chain,
-    runId,
-    status: 'available',
-    ...(suspect === undefined ? {} : { suspect }),
-    ...(fullBecause === undefined ? {} : { fullBecause }),
-    startedAt: manifest.startedAt,
-    consistentAt: manifest.consistentAt,
-    finishedAt: manifest.finishedAt,
-    availableAt,
-    counts,
-    sizes,
-    root,
-  };
 }
 
 async function recordSnapshot(

@@ -3,7 +3,7 @@ import { BackupError, IntegrityError, messageOf } from '../core/errors.ts';
 import type { SourceId } from '../core/ids.ts';
 import { type Manifest, openManifest } from '../core/manifest.ts';
 import type { Ports, Vault } from '../core/ports.ts';
-import { recoveryPointOf } from './commit-snapshot.ts';
+import { recoveryPointOf } from '../core/recovery-point.ts';
 
 type RebuildPorts = Pick<Ports, 'config' | 'openVault' | 'recoveryPoints' | 'leases'>;
 

@@ -1,6 +1,6 @@
 import type { RestoreRecord } from '../core/catalogue-records.ts';
 import { type EntryKey, type PresentEntry, quoteKey } from '../core/entry.ts';
-import { InvalidInputError } from '../core/errors.ts';
+import { InvalidInputError, TransientError } from '../core/errors.ts';
 import { chooseKeys } from '../core/glob.ts';
 import type { RestoreInput, RestoreOutput } from '../core/messages.ts';
 import type { Deadline, Ports, SourceReader } from '../core/ports.ts';
@@ -83,6 +83,17 @@ export async function restore(input: RestoreInput, ports: RestorePorts, deadline
     return outputOf(session, 'running', ports.clock.now(), formatCursor(cursor));
   }
 
+  try {
+    return await goOn(restoring, ports);
+  } catch (error) {
+    // A transient failure is tried again by the machine; any other ends the restore, which must not look as if it were still at work.
+    if (!(error instanceof TransientError) && !input.dryRun) await tell(session, 'failed', ports);
+    throw error;
+  }
+}
+
+async function goOn(restoring: Restoring, ports: RestorePorts): Promise<RestoreOutput> {
+  const { session, cursor } = restoring;
   const stoppedAt = cursor.phase === 'remove' ? await removeExtras(restoring) : await writeEntries(restoring);
   if (stoppedAt !== undefined || cursor.phase === 'remove') {
     const next = {

@@ -60,6 +60,7 @@ export async function takeInventory(
     baseId: base.chain.at(-1),
     chain: base.chain,
     fullBecause: base.fullBecause,
+    trustedEntries: await findTrustedEntries(input, vault.name, ports),
     consistentAt,
     startedAt: run.startedAt,
     shards: shards.length,
@@ -131,6 +132,21 @@ async function findNewest(
     if (point.snapshotId === newest.chain[0]) break;
   }
   return newest === undefined ? {} : { newest };
+}
+
+/** Entries of the last trusted snapshot; undefined when the newest is trusted itself, or none is. */
+async function findTrustedEntries(
+  input: TakeInventoryInput,
+  vault: string,
+  ports: TakeInventoryPorts,
+): Promise<number | undefined> {
+  let suspects = 0;
+  for await (const point of ports.recoveryPoints.listBySource(input.sourceId)) {
+    if (point.vault !== vault || point.snapshotId >= input.snapshotId || point.status === 'pending') continue;
+    if (point.suspect === undefined) return suspects > 0 ? point.counts.entries : undefined;
+    suspects += 1;
+  }
+  return undefined;
 }
 
 /** Looks at some packs of the chain, other ones each time. @throws IntegrityError naming one that is missing or of another size. */

@@ -8,7 +8,7 @@ import {
   type ListedEntry,
   type PresentEntry,
 } from '../core/entry.ts';
-import { ConflictError, IntegrityError, messageOf, NotFoundError } from '../core/errors.ts';
+import { ConflictError, IntegrityError, InvalidInputError, messageOf, NotFoundError } from '../core/errors.ts';
 import type { TakeSnapshotInput, WorkerOutput } from '../core/messages.ts';
 import type { Deadline, OpenedEntry, Ports, SourceReader } from '../core/ports.ts';
 import { diffSource, type SourceDifference } from './diff-source.ts';
@@ -114,8 +114,11 @@ const decodeKey = (text: string | undefined): EntryKey | undefined =>
   text === undefined ? undefined : keyFromBytes(Buffer.from(text, 'base64url'));
 
 function parseCursor(input: TakeSnapshotInput): { readonly part: number; readonly after: EntryKey | undefined } {
-  const cursor = /^(\d+)\.([\w-]*)$/.exec(input.progress?.cursor ?? '');
-  return cursor === null ? { part: 0, after: undefined } : { part: Number(cursor[1]), after: decodeKey(cursor[2]) };
+  const text = input.progress?.cursor;
+  if (text === undefined) return { part: 0, after: undefined };
+  const cursor = /^(\d+)\.([\w-]*)$/.exec(text);
+  if (cursor === null) throw new InvalidInputError(`"${text}" is no cursor of a snapshot`);
+  return { part: Number(cursor[1]), after: decodeKey(cursor[2]) };
 }
 
 /** Works through the differences in key order. Returns the key that it stopped after when time was up, undefined when all is done. */
@@ -174,11 +177,11 @@ async function takeEntry(
   tally: Tally,
 ): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
-    const opened: Opened = attempt === 1 && first !== 'later' ? first : await reader.open(listed);
-    if (opened.state === 'gone') return tally.missing(difference, writer);
-    if (opened.state === 'unprotected') return tally.keep(difference, opened.reason, writer);
-    const { fingerprint, attributes, content } = opened;
     try {
+      const opened: Opened = attempt === 1 && first !== 'later' ? first : await reader.open(listed);
+      if (opened.state === 'gone') return await tally.missing(difference, writer);
+      if (opened.state === 'unprotected') return await tally.keep(difference, opened.reason, writer);
+      const { fingerprint, attributes, content } = opened;
       const stored = await writer.content(
         { key: listed.key, fingerprint, attributes },
         content,

@@ -27,6 +27,8 @@ export const inventorySchema = z.object({
   /** The chain of the base; empty for a full. */
   chain: z.array(snapshotId),
   fullBecause: z.string().optional(),
+  /** Entries of the last trusted snapshot, when the newest is suspect. */
+  trustedEntries: count.optional(),
   /** Changes before this instant will be in the snapshot. */
   consistentAt: z.iso.datetime(),
   startedAt: z.iso.datetime(),

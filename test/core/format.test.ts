@@ -343,6 +343,13 @@ describe('the descriptor', () => {
       expect(parse({ [field]: undefined }), field).toThrow(IntegrityError);
       expect(parse({ [field]: { $: 1 } }), field).toThrow(IntegrityError);
     }
+    for (const sizes of [
+      { maxBytes: 0 },
+      { maxBytes: 1000 },
+      { minBytes: 1 << 23, maxBytes: 1 << 22 },
+      { averageBytes: 1 },
+    ])
+      expect(parse({ chunking: { ...value.chunking, ...sizes } })).toThrow(IntegrityError);
     const slot = value.keyring[0];
     expect(parse({ keyring: [{ ...slot, n: 2 ** 30 }] })).toThrow(IntegrityError);
   });

@@ -1,8 +1,17 @@
 import { createHash } from 'node:crypto';
 import type { World } from './world.ts';
 
-/** Bytes that do not compress, from a seed. */
+const made = new Map<string, Buffer>();
+
+/** Bytes that do not compress, from a seed; made once, so they must not be changed. */
 export function noise(seed: string, sizeBytes: number): Buffer {
+  const name = `${sizeBytes} ${seed}`;
+  const bytes = made.get(name) ?? makeNoise(seed, sizeBytes);
+  made.set(name, bytes);
+  return bytes;
+}
+
+function makeNoise(seed: string, sizeBytes: number): Buffer {
   const blocks: Buffer[] = [];
   for (let i = 0; blocks.length * 32 < sizeBytes; i += 1)
     blocks.push(createHash('sha256').update(`${seed}${i}`).digest());

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { keyFromText } from '../../functions/core/entry.ts';
-import { InvalidInputError, NotFoundError, TransientError } from '../../functions/core/errors.ts';
+import { AccessDeniedError, InvalidInputError, NotFoundError, TransientError } from '../../functions/core/errors.ts';
 import { type RestoreInput, type RestoreOutput, restoreInput } from '../../functions/core/messages.ts';
 import { restore } from '../../functions/operations/restore.ts';
 import { fill } from '../fakes/noise.ts';
@@ -213,5 +213,13 @@ describe('restore', () => {
       return;
     }
     throw new Error('nothing was recorded');
+  });
+
+  it('is recorded as failed when the target refuses in the middle', async () => {
+    const world = await filled();
+    world.place(TO).failures.set(keyFromText('medium'), 'denied');
+    await expect(world.restoreTo({ recoveryPointId: await world.latest(), to: TO })).rejects.toThrow(AccessDeniedError);
+    for await (const record of world.ports.proofs.listRestores()) expect(record.status).toBe('failed');
+    expect(world.events.at(-1)?.type).toBe('Restore Failed');
   });
 });

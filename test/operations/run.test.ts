@@ -296,6 +296,40 @@ describe('a run', () => {
     expect(world.events.map((event) => event.type)).toContain('Recovery Point Suspect');
   });
 
+  it('keeps the suspicion until the entries are back, whatever the kind of the runs between', async () => {
+    const world = makeWorld();
+    fill(world);
+    await world.run('full');
+    const before = [...world.source.entries];
+    world.source.entries.clear();
+    const suspects: (string | undefined)[] = [];
+    for (const kind of ['incremental', 'incremental', 'full'] as const) {
+      await world.run(kind);
+      suspects.push((await world.ports.recoveryPoints.find(await world.latest()))?.suspect);
+    }
+    expect(suspects).toEqual([
+      expect.stringContaining('is empty'),
+      expect.stringContaining('still holds 0'),
+      expect.stringContaining('still holds 0'),
+    ]);
+    for (const [key, entry] of before) world.source.entries.set(key, entry);
+    await world.run('incremental');
+    expect((await world.ports.recoveryPoints.find(await world.latest()))?.suspect).toBeUndefined();
+  });
+
+  it('opens again an entry that changed before its content began', async () => {
+    const world = makeWorld();
+    fill(world);
+    const { open } = world.source;
+    const failing = new Set([keyFromText('large'), keyFromText('medium')]);
+    world.source.open = async (listed) => {
+      if (failing.delete(listed.key)) throw new ConflictError('changed');
+      return open.call(world.source, listed);
+    };
+    expect((await world.run('full')).status).toBe('succeeded');
+    expect(await restored(world)).toEqual(contentsOf(world.source));
+  });
+
   it('restores the last trusted state of a source unless a suspect one is named', async () => {
     const world = makeWorld();
     fill(world);
