@@ -88,7 +88,10 @@ function sameTime(stored: string, found: string): boolean {
 
 const octal = (mode: number): string => mode.toString(8).padStart(4, '0');
 
-/** The first difference in words; owners count only where this process `setsOwners`, and with them the setuid and setgid bits. */
+/**
+ * The first difference in words; owners count only where this process `setsOwners`, and with them the setuid and setgid bits. Of an entry
+ * that was restored where not all of it can be held, `stored` lacks what was left out, which is not compared.
+ */
 export function diskAttributesDiffer(
   stored: Attributes,
   found: Attributes,
@@ -97,12 +100,13 @@ export function diskAttributesDiffer(
   const key = 'the entry' as EntryKey;
   const is = parseDiskAttributes(key, found);
   if (is === undefined) return `the type is ${JSON.stringify(found.type)}, which no disk holds`;
-  const was = parseDiskAttributes(key, stored);
+  const was = parseDiskAttributes(key, { ...is, ...stored });
   if (was === undefined) return is.type === 'symlink' ? 'it is a symbolic link, which it was not' : undefined;
   if (was.type !== is.type) return `it was a ${was.type}, and is a ${is.type}`;
   if (was.targetBase64 !== is.targetBase64) return 'the symbolic link points elsewhere';
-  const otherOwner = was.uid !== is.uid || was.gid !== is.gid;
-  if (options.setsOwners && otherOwner) return `the owner was ${was.uid}:${was.gid}, and is ${is.uid}:${is.gid}`;
+  const otherOwner = stored.uid !== is.uid || stored.gid !== is.gid;
+  if (options.setsOwners && (was.uid !== is.uid || was.gid !== is.gid))
+    return `the owner was ${was.uid}:${was.gid}, and is ${is.uid}:${is.gid}`;
   // Without the owner the setuid and setgid bits are not restored (see the writer).
   const compared = otherOwner ? 0o1777 : PERMISSIONS;
   // A symbolic link has no permissions of its own.

@@ -7,6 +7,10 @@ const link: Attributes = { ...file, type: 'symlink', mode: 0o777, targetBase64: 
 const asRoot = { setsOwners: true };
 const asUser = { setsOwners: false };
 
+/** Attributes without those that a place cannot hold. */
+const leftOut = (stored: Attributes, ...names: readonly string[]): Attributes =>
+  Object.fromEntries(Object.entries(stored).filter(([name]) => !names.includes(name)));
+
 describe('attributes of a disk', () => {
   it.each<[string, Attributes, Attributes, { setsOwners: boolean }]>([
     ['equal ones', file, file, asRoot],
@@ -14,6 +18,10 @@ describe('attributes of a disk', () => {
     ['a time that the disk cut off at whole seconds', file, { ...file, mtimeNs: '1700000000000000000' }, asRoot],
     ['owners that this user cannot set', file, { ...file, uid: 9, gid: 9 }, asUser],
     ['a setuid bit withheld with the owner', file, { ...file, uid: 9, mode: 0o644 }, asUser],
+    ['an owner that was left out', leftOut(file, 'uid', 'gid'), { ...file, uid: 9, gid: 9 }, asRoot],
+    ['a setuid bit withheld with an owner that was left out', leftOut(file, 'uid'), { ...file, mode: 0o644 }, asUser],
+    ['a mode that was left out', leftOut(file, 'mode'), { ...file, mode: 0o777 }, asRoot],
+    ['a time that was left out', leftOut(file, 'mtimeNs'), { ...file, mtimeNs: '0' }, asRoot],
     ['the mode of a symbolic link, which it does not have', link, { ...link, mode: 0o755 }, asRoot],
     ['an object that became a file', { type: 'object', contentType: 'text/plain' }, file, asRoot],
     ['an object that became a directory', { type: 'object' }, { ...file, type: 'directory' }, asRoot],
@@ -34,6 +42,9 @@ describe('attributes of a disk', () => {
     [/time/, file, { ...file, mtimeNs: '1699999998000000000' }, asRoot],
     [/owner was 1:2, and is 9:2/, file, { ...file, uid: 9 }, asRoot],
     [/owner/, file, { ...file, gid: 9 }, asRoot],
+    [/owner/, leftOut(file, 'uid'), { ...file, gid: 9 }, asRoot],
+    [/mode/, leftOut(file, 'uid', 'gid'), { ...file, mode: 0o600 }, asUser],
+    [/time/, leftOut(file, 'uid', 'gid', 'mode'), { ...file, mtimeNs: '0' }, asUser],
     [/elsewhere/, link, { ...link, targetBase64: 'eQ==' }, asRoot],
     [/time/, link, { ...link, mtimeNs: '0' }, asRoot],
     [/link/, { type: 'object' }, link, asRoot],
