@@ -87,8 +87,11 @@ export async function inThisProcess(act: (shell: Shell, stop: Interruption) => P
   // Whoever reads our output may stop reading, as `head` does: nothing is wrong then.
   stdout.on('error', (error) => {
     if ('code' in error && error.code === 'EPIPE') process.exit(EXIT.done);
-    throw error;
+    stderr.write(`holdfast: standard output cannot be written: ${describeFailure(error).sentence}\n`);
+    process.exit(EXIT.failed);
   });
+  // Notes that nobody can read must not end the work, nor its result.
+  stderr.on('error', () => {});
   const stop = interruption({
     say: (text) => stderr.write(`\nholdfast: ${text}\n`),
     kill: (exitCode) => process.exit(exitCode),

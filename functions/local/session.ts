@@ -1,6 +1,6 @@
 /** A session is one command's hold on the world: the plan file read, the catalogue open, the ports wired, and everything closed at the end. */
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Json } from '../core/entry.ts';
@@ -65,6 +65,8 @@ export async function readPlanFile(planFile: string): Promise<HoldfastConfig> {
     throw new InvalidInputError(
       `there is no ${basename(planFile)} in ${dirname(planFile)}; write one with "holdfast init", or name it with --config`,
     );
+  if ((await stat(planFile)).isDirectory())
+    throw new InvalidInputError(`${planFile} is a folder; name the plan file in it with --config`);
   return parsePlanFile(await readFile(planFile, 'utf8'), planFile);
 }
 

@@ -57,6 +57,7 @@ describe('bad input is one sentence and the right exit code, and nothing is chan
     },
     { what: 'an unknown plan', args: ['run', 'ap'], env: RIGHT, code: 2, says: /there is no plan "ap"; .*app/ },
     { what: 'a missing plan file', args: ['run', 'app', '--config', 'x.yml'], code: 2, says: /there is no x\.yml in / },
+    { what: 'a folder as the plan file', args: ['list', '--config', 'data'], code: 2, says: /data is a folder; name / },
     { what: 'broken YAML', args: ['run', 'app', '--config', 'broken.yml'], code: 2, says: /broken\.yml:\d+:\d+: / },
     {
       what: 'a wrong field',
