@@ -69,3 +69,17 @@ it('a run whose workers are short of time again and again makes the same recover
   expect(ended).toMatchObject({ code: 0, stderr: '' });
   await expectWhole(folder, data);
 });
+
+it('a restore that is stopped by Ctrl-C says how to go on, and goes on so to the whole state', async () => {
+  const { folder, data } = await setUp();
+  expect((await holdfast(folder, ['run', 'app'])).code).toBe(0);
+  const args = ['restore', data, '--to', 'back'];
+  const stopped = start(folder, args);
+  while (!existsSync(join(folder, 'back'))) await after(5);
+  stopped.kill('SIGINT');
+  const { code, stderr } = await stopped.ended;
+  expect(code).toBe(130);
+  expect(stderr).toMatch(/the same command with --exact\n$/);
+  expect((await holdfast(folder, [...args, '--exact'])).code).toBe(0);
+  expectSame(await pictureOf(join(folder, 'back')), await pictureOf(data));
+}, 120_000);

@@ -20,7 +20,7 @@ export async function restoreCommand(context: CommandContext): Promise<number> {
   const to = placeFrom(place, shell.folder);
   return withSession(context, async (session) => {
     await assertTargetApart(session.config, to, session.stateFolder);
-    context.interruption.resume = 'go on with it by the same command';
+    context.interruption.resume = resumeOf(context);
     const report = await restoreTo(session, {
       ...(await whatToRestore(context, session)),
       to,
@@ -35,6 +35,13 @@ export async function restoreCommand(context: CommandContext): Promise<number> {
     await print(console, report);
     return exitCodeOf(report.status);
   });
+}
+
+/** What was restored before the stop makes the target one that is not empty, which the same command alone would refuse. */
+function resumeOf({ invocation }: CommandContext): string {
+  const refuses = (value(invocation, 'on-conflict') ?? 'fail') === 'fail';
+  const again = 'go on with it by the same command';
+  return refuses && !flag(invocation, 'exact') && !flag(invocation, 'dry-run') ? `${again} with --exact` : again;
 }
 
 function given(name: string, globs: readonly string[]): { readonly [name: string]: Json } {
