@@ -211,6 +211,7 @@ const isRoot = process.getuid?.() === 0;
 const directories = [];
 let left = 0;
 fs.mkdirSync(out, { recursive: true });
+if (fs.readdirSync(out).length > 0) fail(`${out} is not empty; name a new folder`);
 for (const entry of [...state.values()].filter((one) => !one.removed).sort((a, b) => (a.key < b.key ? -1 : 1))) {
   const parts = entry.key.replace(/\/$/, '').split('/');
   if (parts.some((part) => part === '' || part === '.' || part === '..' || part.includes('\0'))) {

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { verifyLevelSchema } from './catalogue-records.ts';
 import { InvalidInputError } from './errors.ts';
-import { formatUri, overlap, parseUri } from './uri.ts';
+import { formatUri, overlap, type PlaceUri, parseUri } from './uri.ts';
 
 const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
 
@@ -94,6 +94,14 @@ export const planSchema = z.strictObject({
   notify: z.array(z.email()).default([]),
 });
 
+/** A vault's place; what follows its prefix is another name, as in a folder. */
+function folderOf(url: string): PlaceUri {
+  const uri = parseUri(url);
+  return uri.scheme === 's3' && uri.prefix !== '' && !uri.prefix.endsWith('/')
+    ? { ...uri, prefix: `${uri.prefix}/` }
+    : uri;
+}
+
 export const configSchema = z
   .strictObject({
     /** `embedded`, or `dynamodb://table`. */
@@ -110,6 +118,14 @@ export const configSchema = z
     plans: z.record(name, planSchema).refine((plans) => Object.keys(plans).length > 0, 'needs at least one plan'),
   })
   .superRefine((config, context) => {
+    const vaults = Object.entries(config.vaults);
+    for (const [index, [name, { url }]] of vaults.entries()) {
+      for (const [other, { url: otherUrl }] of vaults.slice(0, index)) {
+        if (!overlap(folderOf(url), folderOf(otherUrl))) continue;
+        const message = `overlaps with vault "${other}" (${otherUrl}); a copy in the same place is no copy`;
+        context.addIssue({ code: 'custom', path: ['vaults', name, 'url'], message });
+      }
+    }
     for (const [planName, plan] of Object.entries(config.plans)) {
       const path = ['plans', planName];
       const unknown = (vault: string) =>
@@ -125,7 +141,7 @@ export const configSchema = z
       }
       for (const [index, source] of plan.sources.entries()) {
         for (const [vaultName, vault] of Object.entries(config.vaults)) {
-          if (!overlap(parseUri(source.uri), parseUri(vault.url))) continue;
+          if (!overlap(parseUri(source.uri), folderOf(vault.url))) continue;
           const message = `overlaps with vault "${vaultName}" (${vault.url}), so that each backup would back up the backups; keep them apart`;
           context.addIssue({ code: 'custom', path: [...path, 'sources', index], message });
         }

@@ -245,9 +245,10 @@ async function end(stage: Stage, console: Console, faults: readonly string[], se
   );
   await heading(console, 'Your own data');
   await console.lines([
-    '  npx holdfast init --source /your/folder --vault /another/disk/vault',
-    '  npx holdfast run app',
-    '  npx holdfast restore /your/folder --to /tmp/restored',
+    '  npm link                     once, here: it puts holdfast on your PATH',
+    '  holdfast init --source /your/folder --vault /another/disk/vault',
+    '  holdfast run app',
+    '  holdfast restore /your/folder --to /tmp/restored',
   ]);
 }
 

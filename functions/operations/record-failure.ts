@@ -35,17 +35,15 @@ export async function recordFailure(input: RecordFailureInput, ports: RecordFail
   await noteInState(source, keeps ? (source.error ?? error) : error, keeps ? (source.reason ?? reason) : reason, ports);
 }
 
+/** The first sign of a source that never came to a recovery point may be its failure. */
 async function noteInState(source: SourceRun, error: string, reason: string, ports: RecordFailurePorts): Promise<void> {
-  for await (const state of ports.recoveryPoints.listStates()) {
-    if (state.sourceId !== source.sourceId || state.token > source.token) continue;
-    const lastFailure: SourceState['lastFailure'] = {
-      runId: source.runId,
-      at: ports.clock.now().toISOString(),
-      error,
-      reason,
-    };
-    await ports.recoveryPoints.putState({ ...state, lastFailure });
-  }
+  const { runId, sourceId, sourceUri, token } = source;
+  const lastFailure = { runId, at: ports.clock.now().toISOString(), error, reason };
+  let known: SourceState | undefined;
+  for await (const state of ports.recoveryPoints.listStates()) if (state.sourceId === sourceId) known = state;
+  if (known !== undefined && known.token > token) return;
+  const { plan } = await ports.runs.get(runId);
+  await ports.recoveryPoints.putState({ ...(known ?? { sourceId, sourceUri, plan, token }), lastFailure });
 }
 
 /**

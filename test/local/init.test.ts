@@ -190,4 +190,16 @@ describe('holdfast init beside a plan file', () => {
     expect(await pictureOf(join(folder, 'vault'))).toEqual(before);
     await expect(stat(join(folder, 'holdfast.key'))).rejects.toMatchObject({ code: 'ENOENT' });
   });
+
+  it('makes no new keys where the catalogue knows recovery points, as when a disk is not mounted', async () => {
+    const folder = newFolder();
+    await mkdir(join(folder, 'data'));
+    await writeFile(join(folder, 'data/file'), 'content');
+    await holdfast(folder, ['init', '--yes']);
+    expect((await holdfast(folder, ['run', 'app'])).code).toBe(0);
+    await rm(join(folder, 'vault'), { recursive: true });
+    const ended = await holdfast(folder, ['init', '--yes']);
+    expect(ended).toMatchObject({ code: 2, stderr: expect.stringContaining('mount its disk') });
+    expect((await pictureOf(folder)).entries).not.toHaveProperty('vault');
+  });
 });

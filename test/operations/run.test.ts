@@ -457,6 +457,10 @@ describe('five sources of which one fails', () => {
     const run = await world.run('full');
     expect(run).toMatchObject({ status: 'partial', failed: 1 });
     expect(run.recoveryPoints).toHaveLength(4);
+    const failures: Record<string, string | undefined> = {};
+    for await (const { sourceUri, lastFailure } of world.ports.recoveryPoints.listStates())
+      failures[sourceUri] = lastFailure?.error;
+    expect(failures['s3://bucket-3/']).toBe('NotFoundError');
     expect(run.sources.find((source) => source.status === 'failed')).toMatchObject({
       sourceUri: 's3://bucket-3/',
       error: 'NotFoundError',

@@ -94,7 +94,7 @@ describe('a sandbox in a bucket', () => {
   });
 });
 
-describe('a sandbox in a bucket', () => {
+describe('a sandbox of objects that are archived or locked', () => {
   it.each([
     [{ storageClass: 'GLACIER' }, {}, ['storageClass']],
     [{ storageClass: 'DEEP_ARCHIVE', contentType: 'a/b' }, { contentType: 'a/b' }, ['storageClass']],

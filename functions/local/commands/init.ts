@@ -54,6 +54,8 @@ export async function initialise(context: CommandContext): Promise<InitReport> {
   const stateFolder = join(dirname(planFile), STATE_FOLDER);
   for (const plan of Object.keys(draft.config.plans)) await assertApart(draft.config, plan, stateFolder);
   const survey = await surveyVaults(draft.config);
+  const catalogueFolder = join(stateFolder, 'catalogue');
+  if (survey.found === undefined) await assertNothingKnown(draft.config, catalogueFolder);
   const key = await chooseKey(context, planFile, draft, survey);
   if (key !== undefined) assertOpens(survey, key.secret);
   const writeKey = await writeKeyFor(context, survey);
@@ -79,7 +81,6 @@ export async function initialise(context: CommandContext): Promise<InitReport> {
     slots.push({ secret: { type: 'keyfile', bytes }, kind: 'write' });
   }
   created.push(...(await makeVaults(survey, slots)));
-  const catalogueFolder = join(stateFolder, 'catalogue');
   const fresh = draft.config.catalogue === 'embedded' && !(await exists(catalogueFolder));
   await (await openLocalCatalogue(draft.config, catalogueFolder)).close();
   if (fresh) created.push(`made the catalogue ${catalogueFolder}`);
@@ -87,6 +88,22 @@ export async function initialise(context: CommandContext): Promise<InitReport> {
     notes.push('The vault was there before: "holdfast catalogue rebuild" brings what it holds into the catalogue.');
   if (draft.text !== undefined) notes.push(...(await nextSteps(draft.config)));
   return { planFile, created, notes };
+}
+
+/** New keys for vaults that the catalogue knows would hide that a disk is not mounted. @throws InvalidInputError */
+async function assertNothingKnown(config: HoldfastConfig, catalogueFolder: string): Promise<void> {
+  if (config.catalogue !== 'embedded' || !(await exists(catalogueFolder))) return;
+  const opened = await openLocalCatalogue(config, catalogueFolder);
+  try {
+    for await (const { sourceUri, latest } of opened.catalogue.recoveryPoints.listStates()) {
+      if (latest === undefined) continue;
+      throw new InvalidInputError(
+        `the catalogue knows recovery points of ${sourceUri}, but no vault of the plan is there: mount its disk, or correct its url; to begin anew, move ${catalogueFolder} away`,
+      );
+    }
+  } finally {
+    await opened.close();
+  }
 }
 
 function findPassphrase({ shell, invocation }: CommandContext, planFile: string): Promise<Secret | undefined> {
