@@ -16,7 +16,7 @@ import { configSchema, type HoldfastConfig } from '../core/plan.ts';
 import { check, type Problem, sentenceOf } from './issues.ts';
 import { hintFor } from './known-keys.ts';
 
-const MAX_BYTES = 1_000_000;
+const MAX_BYTES = 100_000;
 const MAX_PROBLEMS = 10;
 /** How often anchors may be repeated: a few aliases of aliases make a small file stand for a huge one. */
 const MAX_ALIASES = 100;
