@@ -74,9 +74,12 @@ async function versionCommand({ console }: CommandContext): Promise<number> {
   return EXIT.done;
 }
 
+const OWN_SCRIPTS: readonly string[] = ['start', 'holdfast'];
+
 /** The folder in which the user typed: npm runs a package's scripts in the package's folder and hands the user's on. */
 export function userFolder(env: NodeJS.ProcessEnv): string {
-  const byScript = env.npm_package_name === 'holdfast' && env.npm_lifecycle_event !== 'npx';
+  // What another script of npm starts (the tests do) works where it was started, like any command.
+  const byScript = env.npm_package_name === 'holdfast' && OWN_SCRIPTS.includes(env.npm_lifecycle_event ?? '');
   return byScript && env.INIT_CWD !== undefined ? env.INIT_CWD : process.cwd();
 }
 
