@@ -1,9 +1,9 @@
 import type { RecoveryPoint, Run, SourceRun } from '../core/catalogue-records.ts';
 import type { EventType, MetricName } from '../core/events.ts';
-import { recoveryPointIdOf } from '../core/ids.ts';
 import type { FinishRunInput, FinishRunOutput } from '../core/messages.ts';
 import { getPlan, type Plan } from '../core/plan.ts';
 import type { Ports } from '../core/ports.ts';
+import { pointsOfRun } from './points-of-run.ts';
 
 type FinishRunPorts = Pick<Ports, 'clock' | 'config' | 'runs' | 'leases' | 'recoveryPoints' | 'events' | 'metrics'>;
 type FinalStatus = FinishRunOutput['status'];
@@ -28,7 +28,7 @@ const METRIC: Readonly<Record<FinalStatus, MetricName>> = {
 export async function finishRun(input: FinishRunInput, ports: FinishRunPorts): Promise<FinishRunOutput> {
   const run = await ports.runs.get(input.runId);
   const recorded = await ports.runs.listSources(input.runId);
-  const points = await pointsOf(recorded, run, ports);
+  const points = await pointsOfRun(run, recorded, ports);
   const plan = getPlan(ports.config, run.plan);
   const sources = recorded.map((source) => finalState(source, points, plan));
   for (const source of sources) await ports.runs.putSource(source);
@@ -57,16 +57,6 @@ export async function finishRun(input: FinishRunInput, ports: FinishRunPorts): P
     failed,
     skipped,
   };
-}
-
-/** Read by id: the catalogue's index over a run's points may lag behind. */
-async function pointsOf(sources: readonly SourceRun[], run: Run, ports: FinishRunPorts): Promise<RecoveryPoint[]> {
-  const plan = getPlan(ports.config, run.plan);
-  const ids = sources.flatMap(({ snapshotId }) =>
-    [plan.vault, ...plan.replicateTo].map((vault) => recoveryPointIdOf(snapshotId, vault)),
-  );
-  const found = await Promise.all(ids.map((id) => ports.recoveryPoints.find(id)));
-  return found.filter((point) => point !== undefined);
 }
 
 /**

@@ -7,9 +7,9 @@ import { runIdOf } from '../../core/ids.ts';
 import { manifestName, openManifest } from '../../core/manifest.ts';
 import { getPlan } from '../../core/plan.ts';
 import type { Ports } from '../../core/ports.ts';
+import { pointsOfRun } from '../../operations/points-of-run.ts';
 import { assertApart } from '../apart.ts';
 import { positional, value } from '../arguments.ts';
-import { collect } from '../collect.ts';
 import type { Console } from '../console.ts';
 import { EXIT } from '../failure.ts';
 import { counted, pairs, plain, showBytes, showCount, showSeconds } from '../figures.ts';
@@ -88,9 +88,10 @@ async function findRun(ports: Pick<Ports, 'runs'>, runId: Run['runId']): Promise
 }
 
 async function reportOf({ ports, where }: Session, run: Run): Promise<RunReport> {
-  const points = await collect(ports.recoveryPoints.listByRun(run.runId));
+  const recorded = await ports.runs.listSources(run.runId);
+  const points = await pointsOfRun(run, recorded, ports);
   const sources: SourceReport[] = [];
-  for (const source of await ports.runs.listSources(run.runId)) {
+  for (const source of recorded) {
     const own = points.filter((point) => point.sourceId === source.sourceId);
     const primary = ports.config.plans[run.plan]?.vault;
     const recoveryPoint = own.find((point) => point.vault === primary) ?? own[0];
