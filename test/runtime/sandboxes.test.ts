@@ -81,7 +81,7 @@ describe('a sandbox in a bucket', () => {
     } satisfies Target;
     const opened: string[] = [];
     const sandbox = makeSandbox('s3://acme/', 'v1', {
-      places: ['s3://work/sandbox/'],
+      places: ['s3://acme-work/sandbox/'],
       openTarget: (uri) => {
         opened.push(uri);
         return target;
@@ -89,7 +89,7 @@ describe('a sandbox in a bucket', () => {
       suffix: '0a0b',
     });
     await sandbox?.dispose();
-    expect(opened).toEqual(['s3://work/sandbox/holdfast-sandbox-v1-0a0b/']);
+    expect(opened).toEqual(['s3://acme-work/sandbox/holdfast-sandbox-v1-0a0b/']);
     expect(keys.size).toBe(0);
   });
 });
@@ -105,8 +105,8 @@ describe('a sandbox of objects that are archived or locked', () => {
     ],
     [{ storageClass: 'GLACIER_IR' }, { storageClass: 'GLACIER_IR' }, []],
   ])('takes over of %j only %j, so that it can be read back and removed', async (attributes, written, left) => {
-    const inner = memoryTarget('s3://work/sandbox/');
-    const options = { places: ['s3://work/sandbox/'], openTarget: () => inner, suffix: '0a0b' };
+    const inner = memoryTarget('s3://acme-work/sandbox/');
+    const options = { places: ['s3://acme-work/sandbox/'], openTarget: () => inner, suffix: '0a0b' };
     const sandbox = makeSandbox('s3://source/', 'v1', options);
     if (sandbox === undefined) throw new Error('there is no sandbox');
     const entry = {

@@ -165,11 +165,11 @@ describe('a sandbox', () => {
 
   it('lies in the first place of the source’s kind, the plan’s own before the others', async () => {
     const config = configOf({ sandbox: `file://${folder}/own` });
-    const { ports } = wired({ config, sandboxes: [`file://${folder}`, 's3://work/sandbox'] });
+    const { ports } = wired({ config, sandboxes: [`file://${folder}`, 's3://acme-work/sandbox'] });
     const own = ports.openSandbox(local, 'v1');
     expect(own?.target.uri).toMatch(new RegExp(`^file://${folder}/own/holdfast-sandbox-v1-[0-9a-f]{8}$`));
     expect(ports.openSandbox(remote, 'v1')?.target.uri).toMatch(
-      /^s3:\/\/work\/sandbox\/holdfast-sandbox-v1-[0-9a-f]{8}\/$/,
+      /^s3:\/\/acme-work\/sandbox\/holdfast-sandbox-v1-[0-9a-f]{8}\/$/,
     );
   });
 
