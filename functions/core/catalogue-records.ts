@@ -65,7 +65,6 @@ export const countsSchema = z.object({
   removed: count,
   unprotected: count,
 });
-export type SnapshotCounts = z.infer<typeof countsSchema>;
 
 export const sizesSchema = z.object({
   /** Content of all entries (chain merged). */
@@ -75,7 +74,6 @@ export const sizesSchema = z.object({
   /** Packs and segments written for this snapshot. */
   storedBytes: count,
 });
-export type SnapshotSizes = z.infer<typeof sizesSchema>;
 
 export const RECOVERY_POINT_STATUSES = ['pending', 'available', 'expiring', 'damaged'] as const;
 export const VERIFICATION_OUTCOMES = ['verified', 'verified-empty', 'not-verified', 'failed'] as const;

@@ -8,12 +8,12 @@ import { publicKeyOf } from './hpke.ts';
 import type { VaultId } from './ids.ts';
 import { parseJson } from './json.ts';
 import { base64, generationSchema, makeSlot, openSlot, type Secret, type SlotRequest, slotSchema } from './keyring.ts';
+import { MAX_CHUNK_BYTES } from './pack.ts';
 import type { KeyGeneration, VaultKeys } from './vault-keys.ts';
 
 export const DESCRIPTOR_NAME = 'holdfast.json';
 const FORMAT = 'holdfast-vault-1';
 
-const MAX_CHUNK_BYTES = 16 << 20;
 const chunkSize = z.number().int().positive().max(MAX_CHUNK_BYTES);
 const chunkingSchema = z
   .strictObject({

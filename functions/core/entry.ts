@@ -24,6 +24,15 @@ export function keyToBytes(key: EntryKey): Buffer {
   return Buffer.from(key, 'latin1');
 }
 
+/** The key as tame ASCII (base64url), as it stands in messages and cursors. */
+export function encodeKey(key: EntryKey): string {
+  return keyToBytes(key).toString('base64url');
+}
+
+export function decodeKey(text: string): EntryKey {
+  return keyFromBytes(Buffer.from(text, 'base64url'));
+}
+
 /** The key as Unicode text, or undefined where its bytes are not UTF-8 (a disk holds such names, S3 does not). */
 export function findKeyText(key: EntryKey): string | undefined {
   try {
@@ -102,6 +111,11 @@ export interface RemovedEntry {
 }
 
 export type Entry = PresentEntry | RemovedEntry;
+
+/** The entry when it is there; undefined for one that is removed or was never known. */
+export function findPresent(entry: Entry | undefined): PresentEntry | undefined {
+  return entry?.state === 'present' ? entry : undefined;
+}
 
 /** A half-open range of keys: `after < key <= upTo`; an absent bound is open. */
 export interface KeyRange {

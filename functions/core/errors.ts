@@ -67,8 +67,6 @@ export const ERROR_NAMES = [
   'TransientError',
 ] as const;
 
-export type ErrorName = (typeof ERROR_NAMES)[number];
-
 /** The message of anything thrown, for a record or a person. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -18,12 +18,6 @@ export type SnapshotId = Branded<'SnapshotId'>;
 export type RecoveryPointId = Branded<'RecoveryPointId'>;
 /** 32 hex digits, random: the identity of one key set; every vault that holds copies of one another's blobs shares it. */
 export type VaultId = Branded<'VaultId'>;
-/** 64 hex digits: SHA-256 of the pack's stored bytes. */
-export type PackId = Branded<'PackId'>;
-/** 64 hex digits: SHA-256 of the segment's stored bytes. */
-export type SegmentId = Branded<'SegmentId'>;
-/** 64 hex digits: SHA-256 of a chunk's plain bytes. */
-export type ChunkId = Branded<'ChunkId'>;
 
 /** SHA-256 in lower-case hex. */
 export function sha256Hex(bytes: Uint8Array | string): string {
@@ -72,5 +66,4 @@ const HEX_16 = /^[0-9a-f]{16}$/;
 export const isHash = (text: string): boolean => HEX_64.test(text);
 export const isSnapshotId = (text: string): text is SnapshotId => SNAPSHOT_ID.test(text);
 export const isRunId = (text: string): text is RunId => HEX_32.test(text);
-export const isVaultId = (text: string): text is VaultId => HEX_32.test(text);
 export const isSourceId = (text: string): text is SourceId => HEX_16.test(text);

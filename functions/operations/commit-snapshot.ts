@@ -8,6 +8,7 @@ import type { CommitSnapshotInput, CommitSnapshotOutput } from '../core/messages
 import { getPlan } from '../core/plan.ts';
 import type { Ports, Vault } from '../core/ports.ts';
 import { recoveryPointOf } from '../core/recovery-point.ts';
+import { findSourceState } from './find-source-state.ts';
 import { readManifest } from './read-chain.ts';
 import { keepLease } from './start-run.ts';
 import { getInventory, getPart, type Inventory, type Part } from './work-lists.ts';
@@ -213,8 +214,7 @@ async function advanceState(
   token: number,
   ports: Pick<Ports, 'recoveryPoints'>,
 ): Promise<SourceState> {
-  let before: SourceState | undefined;
-  for await (const state of ports.recoveryPoints.listStates()) if (state.sourceId === point.sourceId) before = state;
+  const before = await findSourceState(point.sourceId, ports);
   const { sourceId, sourceUri, plan, recoveryPointId, consistentAt } = point;
   return { ...before, sourceId, sourceUri, plan, token, latest: recoveryPointId, latestConsistentAt: consistentAt };
 }

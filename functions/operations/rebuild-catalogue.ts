@@ -1,9 +1,9 @@
-import type { SourceState } from '../core/catalogue-records.ts';
 import { BackupError, IntegrityError, messageOf } from '../core/errors.ts';
-import type { SourceId } from '../core/ids.ts';
+import { recoveryPointIdOf, type SourceId } from '../core/ids.ts';
 import { type Manifest, openManifest } from '../core/manifest.ts';
 import type { Ports, Vault } from '../core/ports.ts';
 import { recoveryPointOf } from '../core/recovery-point.ts';
+import { findSourceState } from './find-source-state.ts';
 
 type RebuildPorts = Pick<Ports, 'config' | 'openVault' | 'recoveryPoints' | 'leases'>;
 
@@ -57,11 +57,10 @@ async function recordPoint(manifest: Manifest, vault: string, ports: RebuildPort
 
 async function recordState(manifest: Manifest, vault: string, ports: RebuildPorts): Promise<void> {
   const { sourceId, sourceUri, plan, consistentAt, snapshotId } = manifest;
-  let known: SourceState | undefined;
-  for await (const state of ports.recoveryPoints.listStates()) if (state.sourceId === sourceId) known = state;
+  const known = await findSourceState(sourceId, ports);
   if (known?.latestConsistentAt !== undefined && known.latestConsistentAt >= consistentAt) return;
   const token = Math.max(known?.token ?? 0, (await ports.leases.find(sourceId))?.token ?? 0);
-  const latest = recoveryPointOf({ ...manifest, snapshotId }, vault, manifest.finishedAt).recoveryPointId;
+  const latest = recoveryPointIdOf(snapshotId, vault);
   await ports.recoveryPoints.putState({
     ...known,
     sourceId,

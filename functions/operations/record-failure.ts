@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import type { SourceRun, SourceState } from '../core/catalogue-records.ts';
+import type { SourceRun } from '../core/catalogue-records.ts';
 import { NotFoundError } from '../core/errors.ts';
 import type { RecordFailureInput } from '../core/messages.ts';
 import type { Ports } from '../core/ports.ts';
+import { findSourceState } from './find-source-state.ts';
 
 type RecordFailurePorts = Pick<Ports, 'clock' | 'runs' | 'recoveryPoints'>;
 
@@ -39,8 +40,7 @@ export async function recordFailure(input: RecordFailureInput, ports: RecordFail
 async function noteInState(source: SourceRun, error: string, reason: string, ports: RecordFailurePorts): Promise<void> {
   const { runId, sourceId, sourceUri, token } = source;
   const lastFailure = { runId, at: ports.clock.now().toISOString(), error, reason };
-  let known: SourceState | undefined;
-  for await (const state of ports.recoveryPoints.listStates()) if (state.sourceId === sourceId) known = state;
+  const known = await findSourceState(sourceId, ports);
   if (known !== undefined && known.token > token) return;
   const { plan } = await ports.runs.get(runId);
   await ports.recoveryPoints.putState({ ...(known ?? { sourceId, sourceUri, plan, token }), lastFailure });

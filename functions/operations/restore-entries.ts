@@ -75,3 +75,8 @@ export async function findDifference(
   const attribute = place.attributesDiffer(entry.attributes, opened.attributes);
   return attribute === undefined ? undefined : `${name}: ${attribute}`;
 }
+
+/** The directories among entries. */
+export async function* onlyDirectories(entries: AsyncIterable<PresentEntry>): AsyncGenerator<PresentEntry> {
+  for await (const entry of entries) if (entry.attributes.type === 'directory') yield entry;
+}

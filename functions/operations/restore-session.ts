@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { RecoveryPoint, RestoreRecord } from '../core/catalogue-records.ts';
 import { recoveryPointSchema } from '../core/catalogue-records.ts';
-import { type EntryKey, keyFromBytes, keyToBytes } from '../core/entry.ts';
+import { decodeKey, type EntryKey, encodeKey } from '../core/entry.ts';
 import { InvalidInputError } from '../core/errors.ts';
 import { parseJson } from '../core/json.ts';
 import type { RestoreInput, RestoreOutput } from '../core/messages.ts';
@@ -46,7 +46,7 @@ export function addProblem(session: RestoreSession, problem: string): void {
 }
 
 export const formatCursor = ({ restoreId, part, phase, after }: RestoreCursor): string =>
-  [restoreId, part, phase, after === undefined ? '' : `k${keyToBytes(after).toString('base64url')}`].join('.');
+  [restoreId, part, phase, after === undefined ? '' : `k${encodeKey(after)}`].join('.');
 
 /** @throws InvalidInputError */
 export function parseRestoreCursor(text: string): RestoreCursor {
@@ -56,7 +56,7 @@ export function parseRestoreCursor(text: string): RestoreCursor {
     restoreId,
     part: Number(part),
     phase: phase === 'remove' ? 'remove' : 'write',
-    after: after === undefined ? undefined : keyFromBytes(Buffer.from(after, 'base64url')),
+    after: after === undefined ? undefined : decodeKey(after),
   };
 }
 

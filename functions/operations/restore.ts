@@ -7,6 +7,7 @@ import type { Deadline, Ports, SourceReader } from '../core/ports.ts';
 import { formatUri, overlap, parseUri } from '../core/uri.ts';
 import { readChain } from './read-chain.ts';
 import { removeExtras } from './remove-extras.ts';
+import { onlyDirectories } from './restore-entries.ts';
 import {
   addProblem,
   formatCursor,
@@ -172,9 +173,9 @@ async function finish(restoring: Restoring, ports: RestorePorts): Promise<Restor
   return output;
 }
 
+/** Only a directory source has entries that need a last touch. */
 async function* directoriesOf(restoring: Restoring): AsyncGenerator<PresentEntry> {
-  if (!restoring.session.point.sourceUri.startsWith('file:')) return;
-  for await (const entry of chosenEntries(restoring)) if (entry.attributes.type === 'directory') yield entry;
+  if (restoring.session.point.sourceUri.startsWith('file:')) yield* onlyDirectories(chosenEntries(restoring));
 }
 
 /** A directory's settings are its own mode and times, and belong to a whole restore; a bucket's are set on request only. */

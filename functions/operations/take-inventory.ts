@@ -1,5 +1,5 @@
 import type { RecoveryPoint, Run, SnapshotKind } from '../core/catalogue-records.ts';
-import { type EntryKey, keyToBytes } from '../core/entry.ts';
+import { type EntryKey, encodeKey } from '../core/entry.ts';
 import { IntegrityError, messageOf, NotFoundError } from '../core/errors.ts';
 import { recoveryPointIdOf, type SnapshotId } from '../core/ids.ts';
 import type { Manifest } from '../core/manifest.ts';
@@ -41,15 +41,15 @@ export async function takeInventory(
 
   const work = { runId: input.runId, sourceId: input.sourceId, attempt: ports.randomBytes(8).toString('hex') };
   const bounds = shardBounds(base.reference);
-  const shards: TakeSnapshotInput[] = [...bounds, undefined].map((upTo, shard) => ({
+  const shards: TakeSnapshotInput[] = [undefined, ...bounds].map((after, shard) => ({
     plan: input.plan,
     runId: input.runId,
     sourceId: input.sourceId,
     snapshotId: input.snapshotId,
     attempt: work.attempt,
     shard,
-    ...(shard === 0 ? {} : { after: encodeKey(bounds[shard - 1]) }),
-    ...(upTo === undefined ? {} : { upTo: encodeKey(upTo) }),
+    ...(after === undefined ? {} : { after: encodeKey(after) }),
+    ...ending(bounds[shard]),
   }));
   await putInventory(ports.work, work, {
     kind: base.kind,
@@ -78,6 +78,8 @@ export async function takeInventory(
     recoveryPointId: recoveryPointIdOf(input.snapshotId, plan.vault),
   };
 }
+
+const ending = (upTo: EntryKey | undefined) => (upTo === undefined ? {} : { upTo: encodeKey(upTo) });
 
 interface Base {
   readonly kind: SnapshotKind;
@@ -178,6 +180,3 @@ function shardBounds(reference: readonly Manifest[]): EntryKey[] {
   }
   return bounds;
 }
-
-const encodeKey = (key: EntryKey | undefined): string =>
-  key === undefined ? '' : keyToBytes(key).toString('base64url');

@@ -1,13 +1,5 @@
 import { CUT_FROM_BYTES } from '../core/chunk.ts';
-import {
-  type Entry,
-  type EntryKey,
-  type KeyRange,
-  keyFromBytes,
-  keyToBytes,
-  type ListedEntry,
-  type PresentEntry,
-} from '../core/entry.ts';
+import { decodeKey, type EntryKey, encodeKey, findPresent, type KeyRange, type ListedEntry } from '../core/entry.ts';
 import { ConflictError, IntegrityError, InvalidInputError, messageOf, NotFoundError } from '../core/errors.ts';
 import type { TakeSnapshotInput, WorkerOutput } from '../core/messages.ts';
 import type { Deadline, OpenedEntry, Ports, SourceReader } from '../core/ports.ts';
@@ -45,7 +37,7 @@ export async function takeSnapshot(
   const cursor = parseCursor(input);
   const at = { shard: input.shard, part: cursor.part };
   const vault = await ports.openVault(inventory.vault);
-  const range: KeyRange = { after: cursor.after ?? decodeKey(input.after), upTo: decodeKey(input.upTo) };
+  const range: KeyRange = { after: cursor.after ?? bound(input.after), upTo: bound(input.upTo) };
   const reader = ports.openSource(inventory.sourceUri);
   const damage = watchDamage();
   try {
@@ -65,7 +57,7 @@ export async function takeSnapshot(
     const differences = diffSource(reader.list(range), damage.watchStream(mergeChain(vault, chain, range)), range);
     const stoppedAt = await work(differences, reader, writer, tally, deadline);
     const part = await writer.finish();
-    const [after, stopped] = [encodeKey(cursor.after), encodeKey(stoppedAt)];
+    const [after, stopped] = [cursor.after, stoppedAt].map((key) => (key === undefined ? undefined : encodeKey(key)));
     await putPart(ports.work, input, at, {
       done: stopped === undefined,
       after,
@@ -108,17 +100,14 @@ function watchDamage() {
   };
 }
 
-const encodeKey = (key: EntryKey | undefined): string | undefined =>
-  key === undefined ? undefined : keyToBytes(key).toString('base64url');
-const decodeKey = (text: string | undefined): EntryKey | undefined =>
-  text === undefined ? undefined : keyFromBytes(Buffer.from(text, 'base64url'));
+const bound = (text: string | undefined): EntryKey | undefined => (text === undefined ? undefined : decodeKey(text));
 
 function parseCursor(input: TakeSnapshotInput): { readonly part: number; readonly after: EntryKey | undefined } {
   const text = input.progress?.cursor;
   if (text === undefined) return { part: 0, after: undefined };
   const cursor = /^(\d+)\.([\w-]*)$/.exec(text);
   if (cursor === null) throw new InvalidInputError(`"${text}" is no cursor of a snapshot`);
-  return { part: Number(cursor[1]), after: decodeKey(cursor[2]) };
+  return { part: Number(cursor[1]), after: bound(cursor[2]) };
 }
 
 /** Works through the differences in key order. Returns the key that it stopped after when time was up, undefined when all is done. */
@@ -185,7 +174,7 @@ async function takeEntry(
       const stored = await writer.content(
         { key: listed.key, fingerprint, attributes },
         content,
-        present(difference.merged?.newest),
+        findPresent(difference.merged?.newest),
       );
       return tally.taken(difference, { fingerprint, ...stored });
     } catch (error) {
@@ -194,6 +183,3 @@ async function takeEntry(
     }
   }
 }
-
-const present = (entry: Entry | undefined): PresentEntry | undefined =>
-  entry?.state === 'present' ? entry : undefined;

@@ -1,6 +1,6 @@
 /** What a snapshot of one kind records of each difference between source and chain, and what it counts. */
 import type { SnapshotKind } from '../core/catalogue-records.ts';
-import type { Entry, PresentEntry, Unprotected } from '../core/entry.ts';
+import { findPresent, type PresentEntry, type Unprotected } from '../core/entry.ts';
 import type { SourceDifference } from './diff-source.ts';
 import type { Part } from './work-lists.ts';
 import type { SnapshotWriter } from './write-snapshot.ts';
@@ -25,9 +25,9 @@ export function tallyChanges(kind: SnapshotKind, onProgress: (entries: number, b
   const unprotected: Unprotected[] = [];
   let [known, lost, contentBytes, readBytes] = [0, 0, 0, 0];
 
-  const newestOf = ({ merged }: SourceDifference) => present(merged?.newest);
+  const newestOf = ({ merged }: SourceDifference) => findPresent(merged?.newest);
   /** What added and changed are told by: the state that the snapshot is relative to. */
-  const baseOf = ({ merged }: SourceDifference) => present(kind === 'differential' ? merged?.full : merged?.newest);
+  const baseOf = ({ merged }: SourceDifference) => findPresent(kind === 'differential' ? merged?.full : merged?.newest);
   const see = (difference: SourceDifference): void => {
     if (newestOf(difference) !== undefined) known += 1;
   };
@@ -87,6 +87,3 @@ export function tallyChanges(kind: SnapshotKind, onProgress: (entries: number, b
     result: () => ({ unprotected, counts, known, lost, contentBytes, readBytes }),
   };
 }
-
-const present = (entry: Entry | undefined): PresentEntry | undefined =>
-  entry?.state === 'present' ? entry : undefined;

@@ -6,7 +6,7 @@ import { mapInOrder } from './map-in-order.ts';
 import { isOutOfTime } from './out-of-time.ts';
 import { presentEntries } from './read-chain.ts';
 import { readContent, readContents } from './read-contents.ts';
-import { findDifference, restoreEntries } from './restore-entries.ts';
+import { findDifference, onlyDirectories, restoreEntries } from './restore-entries.ts';
 import { sampleEntries } from './sample-entries.ts';
 import type { Verifying, VerifyPorts } from './verify.ts';
 import { addDamage, addProblem } from './verify-session.ts';
@@ -100,7 +100,7 @@ export async function verifyRestore(
     else addProblem(session, problem);
   }
   const range = { after, upTo: stopped.at };
-  await sandbox.finish(directories(chosenEntries(verifying, range)));
+  await sandbox.finish(onlyDirectories(chosenEntries(verifying, range)));
   await compareSandbox(verifying, range, sandbox, restored);
   return stopped.at;
 }
@@ -126,10 +126,6 @@ async function readInstead({ vault, session }: Verifying, entry: PresentEntry): 
     if (!(error instanceof IntegrityError)) throw error;
     addDamage(session, `${quoteKey(entry.key)}: ${messageOf(error)}`);
   }
-}
-
-async function* directories(entries: AsyncIterable<PresentEntry>): AsyncGenerator<PresentEntry> {
-  for await (const entry of entries) if (entry.attributes.type === 'directory') yield entry;
 }
 
 async function compareSandbox(

@@ -1,5 +1,5 @@
 import type { RecoveryPoint, Verification, VerificationOutcome } from '../core/catalogue-records.ts';
-import { type EntryKey, keyFromBytes, keyToBytes } from '../core/entry.ts';
+import { decodeKey, type EntryKey, encodeKey } from '../core/entry.ts';
 import { IntegrityError, InvalidInputError, messageOf, NotFoundError } from '../core/errors.ts';
 import type { Manifest } from '../core/manifest.ts';
 import type { VerifyInput, VerifyOutput } from '../core/messages.ts';
@@ -7,6 +7,7 @@ import { planSchema } from '../core/plan.ts';
 import type { Deadline, Ports, Vault } from '../core/ports.ts';
 import { checkBlobs, checkMetadata } from './check-vault.ts';
 import { findRecoveryPoint } from './find-recovery-point.ts';
+import { findSourceState } from './find-source-state.ts';
 import { readChain } from './read-chain.ts';
 import { proofOf } from './sample-entries.ts';
 import { verifyData, verifyRestore } from './verify-entries.ts';
@@ -66,7 +67,7 @@ export async function verify(input: VerifyInput, ports: VerifyPorts, deadline: D
   const stoppedAt = await atLevel(verifying, ports);
   if (stoppedAt === undefined) return finish(session, point, ports);
   await saveVerification(ports.work, session, part + 1);
-  const cursor = `${session.verificationId}.${part + 1}.${keyToBytes(stoppedAt).toString('base64url')}`;
+  const cursor = `${session.verificationId}.${part + 1}.${encodeKey(stoppedAt)}`;
   return { done: false, cursor, recoveryPointId: point.recoveryPointId };
 }
 
@@ -87,7 +88,7 @@ async function resume(input: VerifyInput, point: RecoveryPoint, ports: VerifyPor
   if (id === undefined || after === undefined)
     throw new InvalidInputError(`"${cursor}" is no cursor of a verification`);
   const session = await loadVerification(ports.work, id, Number(part));
-  return { session, part: Number(part), after: keyFromBytes(Buffer.from(after, 'base64url')) };
+  return { session, part: Number(part), after: decodeKey(after) };
 }
 
 /** Works at the session's level; returns the key after which it stopped when time was up. */
@@ -209,14 +210,13 @@ async function recordOutcome(
 }
 
 async function advanceState(point: RecoveryPoint, ports: VerifyPorts): Promise<void> {
-  for await (const state of ports.recoveryPoints.listStates()) {
-    if (state.sourceId !== point.sourceId) continue;
-    if (state.latestVerifiedConsistentAt !== undefined && state.latestVerifiedConsistentAt >= point.consistentAt)
-      return;
-    await ports.recoveryPoints.putState({
-      ...state,
-      latestVerified: point.recoveryPointId,
-      latestVerifiedConsistentAt: point.consistentAt,
-    });
-  }
+  const state = await findSourceState(point.sourceId, ports);
+  if (state === undefined) return;
+  const { latestVerifiedConsistentAt: newest } = state;
+  if (newest !== undefined && newest >= point.consistentAt) return;
+  await ports.recoveryPoints.putState({
+    ...state,
+    latestVerified: point.recoveryPointId,
+    latestVerifiedConsistentAt: point.consistentAt,
+  });
 }
