@@ -72,7 +72,6 @@ describe('a packaged function', () => {
 
   it.each(FUNCTION_NAMES)('%s knows the catalogue, the work bucket, the bus and the plan', (name) => {
     expect(functionOf(name).Environment.Variables).toMatchObject({
-      HOLDFAST_CONFIG: '/var/task/holdfast.yml',
       HOLDFAST_CATALOGUE_TABLE: '<CatalogueTable>',
       HOLDFAST_WORK_BUCKET: '<WorkBucket>',
       HOLDFAST_EVENT_BUS: '<EventBus>',
