@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-// Two suites: `unit` needs Node and npm only; `emulated` needs the servers that `.ci/run` installs.
+// Three suites: `unit` needs Node and npm only; `emulated` and `deployed` need the servers that `.ci/run` installs.
 export default defineConfig({
   test: {
     projects: [
@@ -8,7 +8,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/emulated/**', 'node_modules/**'],
+          exclude: ['test/emulated/**', 'test/deployed/**', 'node_modules/**'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
@@ -20,6 +20,17 @@ export default defineConfig({
           testTimeout: 300_000,
           hookTimeout: 120_000,
           fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'deployed',
+          include: ['test/deployed/**/*.test.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+          // A file tells one story: after a chapter that failed, the next ones would tell nothing.
+          bail: 1,
         },
       },
     ],

@@ -28,7 +28,7 @@ export interface Emulator {
  * @throws Error saying how to install it.
  */
 export async function startMoto(): Promise<Emulator> {
-  const command = findMotoServer();
+  const command = findPythonCommand('moto_server');
   if (command === undefined)
     throw new Error(
       'moto_server is not installed; install it with: python3 -m venv .ci/.venv && .ci/.venv/bin/pip install -r .ci/requirements.txt',
@@ -36,7 +36,7 @@ export async function startMoto(): Promise<Emulator> {
   const port = await findFreePort();
   // moto/sitecustomize.py mends what moto itself gets wrong.
   const env = { PYTHONPATH: join(import.meta.dirname, 'moto') };
-  return await start(command, ['-H', '127.0.0.1', '-p', String(port)], port, '/moto-api/', env);
+  return await startServer(command, ['-H', '127.0.0.1', '-p', String(port)], port, '/moto-api/', env);
 }
 
 /**
@@ -56,7 +56,7 @@ export async function startDynamoDbLocal(): Promise<Emulator> {
   const launcher = join(import.meta.dirname, 'LoopbackDynamoDb.java');
   const jvm = [`-Djava.library.path=${join(folder, 'DynamoDBLocal_lib')}`, '-Xmx512m', '-cp', classPath, launcher];
   const options = ['-inMemory', '-sharedDb', '-disableTelemetry', '-port', String(port)];
-  return await start(java, [...jvm, ...options], port, '/');
+  return await startServer(java, [...jvm, ...options], port, '/');
 }
 
 /** A client of an emulator's S3, with path-style addressing, as every emulator needs it. */
@@ -78,9 +78,10 @@ export async function createBucket(
   await client.send(new CreateBucketCommand({ Bucket: bucket, ObjectLockEnabledForBucket: lockable }));
 }
 
-function findMotoServer(): string | undefined {
+/** A command of the Python environment `$HOLDFAST_VENV` or `.ci/.venv`, else of the PATH. */
+export function findPythonCommand(command: string): string | undefined {
   const folders = [process.env.HOLDFAST_VENV, join(ROOT, '.ci/.venv')].filter((folder) => folder !== undefined);
-  return folders.map((folder) => join(folder, 'bin/moto_server')).find(isExecutable) ?? findOnPath('moto_server');
+  return folders.map((folder) => join(folder, 'bin', command)).find(isExecutable) ?? findOnPath(command);
 }
 
 function findDynamoDbLocal(): string | undefined {
@@ -107,7 +108,8 @@ function isExecutable(path: string): boolean {
   }
 }
 
-async function findFreePort(): Promise<number> {
+/** A port of 127.0.0.1 that nothing listens on. */
+export async function findFreePort(): Promise<number> {
   const probe = createServer();
   probe.listen(0, '127.0.0.1');
   await once(probe, 'listening');
@@ -118,7 +120,8 @@ async function findFreePort(): Promise<number> {
   return address.port;
 }
 
-async function start(
+/** Starts a server, and waits until it answers at `path`. @throws Error with what it said */
+export async function startServer(
   command: string,
   args: readonly string[],
   port: number,

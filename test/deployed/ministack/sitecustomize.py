@@ -1,9 +1,11 @@
 # Python loads this before ministack when this folder is on PYTHONPATH. Each part bridges one thing in which ministack falls short of AWS.
+import re
 import threading
 from datetime import datetime, timezone
+from urllib.parse import parse_qsl
 
 from ministack.core import lambda_runtime
-from ministack.services import eventbridge, lambda_svc
+from ministack.services import eventbridge, lambda_svc, s3
 from ministack.services.cloudformation import provisioners
 
 _record = provisioners._cw_metric_alarm_record
@@ -66,3 +68,43 @@ def _invoke_with_attributes(target, event, rule, view=None):
 
 
 eventbridge._invoke_target = _invoke_with_attributes
+
+# A write gives an object the tags that come with it and no others (S3 API reference, PutObject and CreateMultipartUpload). In ministack
+# those of the object before it stay, and those of a multipart upload are lost.
+_put_object = s3._put_object
+_create_multipart_upload = s3._create_multipart_upload
+_complete_multipart_upload = s3._complete_multipart_upload
+
+
+def _tag(bucket_name, key, tags):
+    version = s3._ensure_bucket(bucket_name)["objects"][key].get("version_id")
+    s3._object_tags[(bucket_name, key, version)] = tags
+
+
+def _put_with_tags(bucket_name, key, body, headers, *args, **kwargs):
+    answer = _put_object(bucket_name, key, body, headers, *args, **kwargs)
+    if answer[0] == 200 and not headers.get("x-amz-tagging"):
+        _tag(bucket_name, key, {})
+    return answer
+
+
+def _create_with_tags(bucket_name, key, headers):
+    answer = _create_multipart_upload(bucket_name, key, headers)
+    if answer[0] == 200:
+        upload_id = re.search(rb"<UploadId>([^<]+)</UploadId>", answer[2]).group(1).decode()
+        tags = dict(parse_qsl(headers.get("x-amz-tagging", ""), keep_blank_values=True))
+        s3._multipart_uploads[upload_id]["tags"] = tags
+    return answer
+
+
+def _complete_with_tags(bucket_name, key, body, query_params, headers=None):
+    upload = s3._multipart_uploads.get(s3._qp(query_params, "uploadId"))
+    answer = _complete_multipart_upload(bucket_name, key, body, query_params, headers)
+    if answer[0] == 200 and upload is not None:
+        _tag(bucket_name, key, upload["tags"])
+    return answer
+
+
+s3._put_object = _put_with_tags
+s3._create_multipart_upload = _create_with_tags
+s3._complete_multipart_upload = _complete_with_tags

@@ -1,0 +1,90 @@
+/** A stack as a person makes it: `serverless deploy` in a folder with the sources, keys by `holdfast init`, a look at the outputs. */
+import { execFile } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { z } from 'zod';
+import { ROOT } from '../deploy/package.ts';
+import { awsEnv } from '../emulated/judge.ts';
+import type { Aws } from './ministack.ts';
+
+export interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Project {
+  /** Where holdfast.yml lies, and after `init` the keys. */
+  readonly folder: string;
+  writePlan(text: string): void;
+  /** `npx serverless …` */
+  serverless(...args: readonly string[]): Promise<Ended>;
+  /** `holdfast …` in the project's folder. */
+  holdfast(...args: readonly string[]): Promise<Ended>;
+  remove(): void;
+}
+
+const failed = z.object({ code: z.number(), stdout: z.string(), stderr: z.string() });
+
+/** A folder with the sources, beside a holdfast.yml of its own; all that runs in it finds the emulator. */
+export function openProject(endpoint: string, plan: string): Project {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-deployed-'));
+  const env = { ...awsEnv(endpoint), CI: 'true', HOME: join(folder, 'home') };
+  mkdirSync(env.HOME);
+  for (const name of ['functions', 'statemachines', 'test', 'node_modules', 'package.json'])
+    symlinkSync(join(ROOT, name), join(folder, name));
+  copyFileSync(join(ROOT, 'serverless.yml'), join(folder, 'serverless.yml'));
+  const writePlan = (text: string) => writeFileSync(join(folder, 'holdfast.yml'), text);
+  writePlan(plan);
+  return {
+    folder,
+    writePlan,
+    serverless: (...args) => run('npx', ['--no-install', 'serverless', ...args], folder, env),
+    holdfast: (...args) => run(process.execPath, [join(ROOT, 'functions/local/holdfast.mjs'), ...args], folder, env),
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
+
+async function run(command: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv): Promise<Ended> {
+  const PATH = [dirname(process.execPath), process.env.PATH].join(':');
+  const ended = promisify(execFile)(command, args, { cwd, env: { ...env, PATH }, maxBuffer: 1 << 26 });
+  return await ended.then(
+    (said) => ({ code: 0, ...said }),
+    (error: unknown) => failed.parse(error),
+  );
+}
+
+const described = z.object({
+  Stacks: z.tuple([
+    z.looseObject({ Outputs: z.array(z.looseObject({ OutputKey: z.string(), OutputValue: z.string() })).default([]) }),
+  ]),
+});
+
+/** The outputs of the stack of a stage. */
+export async function outputsOf(aws: Aws, stage: string): Promise<(key: string) => string> {
+  const { Stacks } = described.parse(
+    await aws('cloudformation', 'describe-stacks', '--stack-name', `holdfast-${stage}`),
+  );
+  const outputs = new Map(Stacks[0].Outputs.map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue]));
+  return (key) => {
+    const value = outputs.get(key);
+    if (value === undefined) throw new Error(`the stack of stage ${stage} has no output ${key}`);
+    return value;
+  };
+}
+
+/** What README says to do after the first deploy: make keys and vaults, and hand the keys over to the functions. */
+export async function handOverKeys(project: Project, aws: Aws, stage: string): Promise<void> {
+  const made = await project.holdfast('init', '--yes', '--write-key', 'write.key');
+  if (made.code !== 0) throw new Error(made.stderr);
+  for (const [name, file] of [
+    ['write', 'write.key'],
+    ['read', 'holdfast.key'],
+  ] as const)
+    await aws(
+      ...['ssm', 'put-parameter', '--type', 'SecureString', '--name', `/holdfast/${stage}/key/${name}`],
+      ...['--value', `file://${join(project.folder, file)}`],
+    );
+}
