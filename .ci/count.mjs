@@ -1,4 +1,4 @@
-// Sums what vitest counted in both suites. The last line on stdout is `N passed, N failed`; the exit code says whether all is well.
+// Sums what vitest counted in all suites. The last line on stdout is `N passed, N failed`; the exit code says whether all is well.
 import { existsSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 
@@ -21,7 +21,8 @@ for (const file of process.argv.slice(2)) {
     complaints.push(`${name} failed as a whole`);
   }
   const skipped = result.numPendingTests + result.numTodoTests;
-  if (suite === 'emulated' && skipped > 0) complaints.push(`the emulated suite skipped ${skipped} tests`);
+  // Only the unit suite may leave out what this machine cannot do.
+  if (suite !== 'unit' && skipped > 0) complaints.push(`the ${suite} suite skipped ${skipped} tests`);
   if (!result.success) complaints.push(`the ${suite} suite did not succeed`);
   if (result.numPassedTests === 0) complaints.push(`no test of the ${suite} suite passed`);
 }

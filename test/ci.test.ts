@@ -40,53 +40,50 @@ function vitestResult({ passed, failed = 0, skipped = 0, broken = 0 }: Result): 
   });
 }
 
-function count(suites: { readonly unit?: Result; readonly emulated?: Result }) {
+const SUITES = ['unit', 'emulated', 'deployed'] as const;
+
+function count(suites: Partial<Record<(typeof SUITES)[number], Result>>) {
   for (const [name, result] of Object.entries(suites))
     writeFileSync(join(folder, `${name}.json`), vitestResult(result));
   const script = resolve(import.meta.dirname, '../.ci/count.mjs');
-  const files = ['unit', 'emulated'].map((name) => join(folder, `${name}.json`));
+  const files = SUITES.map((name) => join(folder, `${name}.json`));
   const { status, stdout, stderr } = spawnSync(process.execPath, [script, ...files], { encoding: 'utf8' });
   return { status, stdout, stderr };
 }
 
-describe('the count of both suites', () => {
+const GOOD = { unit: { passed: 10, skipped: 2 }, emulated: { passed: 5 }, deployed: { passed: 1 } } as const;
+const NEEDS_ALL = ['emulated', 'deployed'] as const;
+
+describe('the count of the suites', () => {
   it('is the sum, on one line', () => {
-    expect(count({ unit: { passed: 10, skipped: 2 }, emulated: { passed: 5 } })).toEqual({
-      status: 0,
-      stdout: '15 passed, 0 failed\n',
-      stderr: '',
-    });
+    expect(count(GOOD)).toEqual({ status: 0, stdout: '16 passed, 0 failed\n', stderr: '' });
   });
 
   it('fails when a test failed', () => {
-    const counted = count({ unit: { passed: 10, failed: 3 }, emulated: { passed: 5, failed: 1 } });
-    expect(counted).toMatchObject({ status: 1, stdout: '15 passed, 4 failed\n' });
+    const counted = count({ ...GOOD, unit: { passed: 10, failed: 3 }, deployed: { passed: 1, failed: 1 } });
+    expect(counted).toMatchObject({ status: 1, stdout: '16 passed, 4 failed\n' });
   });
 
   it('counts a file that could not be run as failed', () => {
-    const counted = count({ unit: { passed: 10, broken: 1 }, emulated: { passed: 5 } });
+    const counted = count({ ...GOOD, unit: { passed: 10, broken: 1 } });
     expect(counted).toMatchObject({
       status: 1,
-      stdout: '15 passed, 1 failed\n',
+      stdout: '16 passed, 1 failed\n',
       stderr: expect.stringContaining('b.test.ts'),
     });
   });
 
-  it('fails when the emulated suite skipped a test', () => {
-    const counted = count({ unit: { passed: 10 }, emulated: { passed: 5, skipped: 1 } });
-    expect(counted).toMatchObject({ status: 1, stderr: expect.stringContaining('emulated suite skipped 1') });
+  it.each(NEEDS_ALL)('fails when the %s suite skipped a test', (suite) => {
+    const counted = count({ ...GOOD, [suite]: { passed: 5, skipped: 1 } });
+    expect(counted).toMatchObject({ status: 1, stderr: expect.stringContaining(`${suite} suite skipped 1`) });
   });
 
-  it('fails when a suite left no results', () => {
-    const counted = count({ unit: { passed: 10 } });
-    expect(counted).toMatchObject({
-      status: 1,
-      stdout: '10 passed, 0 failed\n',
-      stderr: expect.stringContaining('emulated'),
-    });
+  it.each(SUITES)('fails when the %s suite left no results', (missing) => {
+    const { [missing]: _none, ...others } = GOOD;
+    expect(count(others)).toMatchObject({ status: 1, stderr: expect.stringContaining(missing) });
   });
 
-  it('fails when nothing was run', () => {
-    expect(count({ unit: { passed: 10 }, emulated: { passed: 0 } })).toMatchObject({ status: 1 });
+  it.each(SUITES)('fails when nothing of the %s suite was run', (suite) => {
+    expect(count({ ...GOOD, [suite]: { passed: 0 } })).toMatchObject({ status: 1 });
   });
 });
