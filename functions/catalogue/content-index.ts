@@ -1,5 +1,5 @@
 /** The content index: where chunks rest, each under its keyed hash, per vault. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ContentIndex, IndexedChunk } from '../core/ports.ts';
 import { chunkKey } from './keys.ts';
 import { decodeRecord, encodeRecord } from './records.ts';

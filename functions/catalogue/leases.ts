@@ -2,7 +2,7 @@
  * Leases: one item a source, kept for ever, so that its token never falls. What a change rests on is read consistently, together with
  * the store's time, and written only if the item is still what was read.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Lease, leaseSchema } from '../core/catalogue-records.ts';
 import { ConflictError } from '../core/errors.ts';
 import type { RunId, SourceId } from '../core/ids.ts';

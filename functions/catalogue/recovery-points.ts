@@ -1,5 +1,5 @@
 /** Recovery points under their source, and the one-line state of each source. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { recoveryPointSchema, sourceStateSchema } from '../core/catalogue-records.ts';
 import { ConflictError } from '../core/errors.ts';
 import type { RecoveryPoints } from '../core/ports.ts';

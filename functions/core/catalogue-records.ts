@@ -2,7 +2,7 @@
  * The records that the catalogue holds: plain data, ids and counts and times, never contents. Parsed with these schemas when they are
  * read, so that a damaged or newer record is a named error and not an `undefined` far away.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { RecoveryPointId, RunId, SnapshotId, SourceId } from './ids.ts';
 
 const id = <T extends string>() => z.string().min(1).max(200) as unknown as z.ZodType<T>;

@@ -2,7 +2,7 @@
  * The vault descriptor, `holdfast.json`: format, vault id, chunking parameters, public content key, and the keyring, which holds
  * the metadata key and the private content key wrapped in slots, each slot enough alone for what it is for.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { IntegrityError, InvalidInputError } from './errors.ts';
 import { publicKeyOf } from './hpke.ts';
 import type { VaultId } from './ids.ts';

@@ -3,7 +3,7 @@
  * (both keys of a generation) or `write` (the metadata key only: enough to back up, not to read back).
  */
 import { createCipheriv, createDecipheriv, hkdfSync, scryptSync } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { IntegrityError } from './errors.ts';
 import { publicKeyOf } from './hpke.ts';
 import type { VaultId } from './ids.ts';

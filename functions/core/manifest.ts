@@ -1,5 +1,5 @@
 /** A manifest makes a snapshot exist: it is written last, names everything that the snapshot needs, and is authenticated as a whole. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { countsSchema, sizesSchema, snapshotKindSchema } from './catalogue-records.ts';
 import type { Attributes } from './entry.ts';
 import { IntegrityError } from './errors.ts';

@@ -3,7 +3,7 @@
  * go by reference through the work place. Every handler parses its input with these; unknown fields are ignored, because a state
  * carries what later states need.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { snapshotKindSchema, type VERIFICATION_OUTCOMES, verifyLevelSchema } from './catalogue-records.ts';
 import type { RecoveryPointId, RunId, SnapshotId, SourceId } from './ids.ts';
 

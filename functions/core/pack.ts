@@ -2,7 +2,7 @@
  * A pack is a blob of sealed chunks: `HFPK`, version, key generation, encapsulated key, sealed chunks, sealed directory, directory length. Its
  * id is the SHA-256 of its bytes. See FORMAT.md.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ChunkLocation } from './entry.ts';
 import { IntegrityError, InvalidInputError } from './errors.ts';
 import { receiveSecret, sendSecret } from './hpke.ts';

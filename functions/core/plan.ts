@@ -2,7 +2,7 @@
  * A plan says which sources, when, into which vaults, kept how long, with which objectives. These schemas define what
  * holdfast.yml may hold; `runtime/plan-file.ts` reads the file and names the line of what is wrong.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { verifyLevelSchema } from './catalogue-records.ts';
 import { InvalidInputError } from './errors.ts';
 import { formatUri, overlap, type PlaceUri, parseUri } from './uri.ts';

@@ -2,7 +2,7 @@
  * A segment is a blob of sealed, sorted entries, in frames that can be opened one by one, each with its own table of
  * packs and chunks. Its id is the SHA-256 of its bytes. See FORMAT.md.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Attributes, ChunkLocation, Entry, EntryKey, Extent } from './entry.ts';
 import { IntegrityError } from './errors.ts';
 import { isHash, sha256Hex } from './ids.ts';

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import type { StateMachineDefinition } from 'aws-local-stepfunctions';
-import { z } from 'zod';
+import * as z from 'zod';
 
 const machineNameSchema = z.enum(['backup', 'verify', 'restore', 'replicate']);
 export type MachineName = z.output<typeof machineNameSchema>;

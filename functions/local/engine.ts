@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { ExecutionAbortedError, ExecutionError, ExecutionTimeoutError, StateMachine } from 'aws-local-stepfunctions';
-import { z } from 'zod';
+import * as z from 'zod';
 import { messageOf } from '../core/errors.ts';
 import { type MachineName, type PreparedMachine, prepareMachine, type TaskTarget } from './engine-definition.ts';
 import { limitedTo, StatesError, type TaskGroup, taskGroup, toPayload, withinLimit } from './engine-tasks.ts';

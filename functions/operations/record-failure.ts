@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { SourceRun } from '../core/catalogue-records.ts';
 import { NotFoundError } from '../core/errors.ts';
 import type { RecordFailureInput } from '../core/messages.ts';

@@ -1,5 +1,5 @@
 /** What a restore has done so far, kept in the work place between two calls of its worker. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { RecoveryPoint, RestoreRecord } from '../core/catalogue-records.ts';
 import { recoveryPointSchema } from '../core/catalogue-records.ts';
 import { decodeKey, type EntryKey, encodeKey } from '../core/entry.ts';

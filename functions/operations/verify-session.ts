@@ -1,5 +1,5 @@
 /** What a verification has found so far, kept in the work place between two calls of its worker. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { type VerifyLevel, verifyLevelSchema } from '../core/catalogue-records.ts';
 import { parseJson } from '../core/json.ts';
 import type { WorkPlace } from '../core/ports.ts';

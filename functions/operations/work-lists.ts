@@ -1,5 +1,5 @@
 /** Lists that pass between the workers of one snapshot by reference, through the work place. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { snapshotKindSchema } from '../core/catalogue-records.ts';
 import type { RunId, SnapshotId, SourceId } from '../core/ids.ts';
 import { isSnapshotId } from '../core/ids.ts';

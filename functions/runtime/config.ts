@@ -1,6 +1,6 @@
 /** The environment of a Lambda function, read once and typed; what is missing fails the first call and not the hundredth. */
 import { resolve } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { InvalidInputError } from '../core/errors.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;

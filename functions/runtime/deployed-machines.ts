@@ -6,7 +6,7 @@ import {
   SFNClient,
   StartExecutionCommand,
 } from '@aws-sdk/client-sfn';
-import { z } from 'zod';
+import * as z from 'zod';
 import { translateAwsError } from '../core/aws-errors.ts';
 import { InvalidInputError, NotFoundError } from '../core/errors.ts';
 import { CLIENT_DEFAULTS } from './clients.ts';

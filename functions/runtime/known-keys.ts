@@ -1,5 +1,5 @@
 /** Which keys a mapping in the plan file may have, to name the one that was meant. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** `did you mean schedule?`, or the keys that there are. */
 export function hintFor(schema: z.core.$ZodType, path: readonly PropertyKey[], unknownKey: string): string {

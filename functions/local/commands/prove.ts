@@ -1,5 +1,5 @@
 /** `holdfast verify` and `holdfast replicate`: proving a recovery point, and bringing replicas level. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { VERIFICATION_OUTCOMES, type Verification } from '../../core/catalogue-records.ts';
 import { InvalidInputError } from '../../core/errors.ts';
 import type { RecoveryPointId } from '../../core/ids.ts';

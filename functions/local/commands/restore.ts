@@ -1,5 +1,5 @@
 /** `holdfast restore`: a recovery point, or the latest state of a source, back into a place. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Json } from '../../core/entry.ts';
 import { InvalidInputError } from '../../core/errors.ts';
 import type { RestoreOutput } from '../../core/messages.ts';

@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Json } from '../../core/entry.ts';
 import { BackupError, InvalidInputError } from '../../core/errors.ts';
 import { bundleFunction } from './bundle.ts';
