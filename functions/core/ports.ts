@@ -211,7 +211,7 @@ export interface EventPublisher {
 
 export type MetricUnit = 'Seconds' | 'Count' | 'Bytes';
 
-/** Namespace `Holdfast`; dimensions plan, source (the URI) and vault, as far as they are given. */
+/** Namespace `Holdfast`; dimensions stage (the adapter's to know), plan, source (the URI) and vault, the last two as far as they are given. */
 export interface Metrics {
   put(
     dimensions: { readonly plan: string; readonly source?: string; readonly vault?: string },

@@ -6,6 +6,7 @@ import { InvalidInputError } from '../core/errors.ts';
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface LambdaConfig {
+  readonly stage: string;
   /** Absolute path of holdfast.yml within the function's package. */
   readonly planFile: string;
   readonly catalogueTable: string;
@@ -18,6 +19,7 @@ export interface LambdaConfig {
 const name = z.string('is not set').min(1, 'is empty');
 
 const schema = z.object({
+  HOLDFAST_STAGE: name,
   HOLDFAST_CONFIG: name.default('holdfast.yml'),
   HOLDFAST_CATALOGUE_TABLE: name,
   HOLDFAST_WORK_BUCKET: name,
@@ -35,6 +37,7 @@ export function readLambdaConfig(environment: Environment): LambdaConfig {
   }
   const env = parsed.data;
   return {
+    stage: env.HOLDFAST_STAGE,
     planFile: resolve(env.LAMBDA_TASK_ROOT, env.HOLDFAST_CONFIG),
     catalogueTable: env.HOLDFAST_CATALOGUE_TABLE,
     workBucket: env.HOLDFAST_WORK_BUCKET,

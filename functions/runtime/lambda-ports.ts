@@ -36,7 +36,7 @@ export async function lambdaPorts(environment: Environment): Promise<Ports> {
       return secret(settings.keyParameter);
     },
     events: eventBridgePublisher(new EventBridgeClient(CLIENT_DEFAULTS), settings.eventBus),
-    metrics: powertoolsMetrics(),
+    metrics: powertoolsMetrics(settings.stage),
     s3,
     runsIn: 'lambda',
     sandboxes: [`s3://${settings.workBucket}/sandbox/`],

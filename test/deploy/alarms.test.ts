@@ -7,14 +7,16 @@ import { alarmNotices, alarmResources } from '../../functions/runtime/deploy/ala
 import { type Alarm, readAlarm } from './alarm.ts';
 import { onePlan, planFile } from './plans.ts';
 
-const SOURCE = { plan: 'app', source: 's3://the-source/' };
+const SCOPE = { prefix: 'holdfast-test', stage: 'test' };
+const PLAN = { stage: 'test', plan: 'app' };
+const SOURCE = { ...PLAN, source: 's3://the-source/' };
 
 const REPLICATED = `
   main: { url: "s3://the-vault" }
   far: { url: "s3://the-far-vault", region: us-east-1 }`;
 
 function alarmsOf(config: HoldfastConfig): readonly Alarm[] {
-  return Object.values(alarmResources(config, { prefix: 'holdfast-test' })).map((resource) => readAlarm(resource));
+  return Object.values(alarmResources(config, SCOPE)).map((resource) => readAlarm(resource));
 }
 
 function alarmOn(config: HoldfastConfig, metric: string): Alarm {
@@ -119,8 +121,8 @@ describe('alarms on what must not be seen', () => {
   });
 
   it.each([
-    ['RunFailed', { plan: 'app' }, 0],
-    ['RunPartial', { plan: 'app' }, 0],
+    ['RunFailed', PLAN, 0],
+    ['RunPartial', PLAN, 0],
     ['SuspectSnapshot', SOURCE, 0],
     ['UnprotectedEntries', SOURCE, 0],
     ['MeasuredRtoSeconds', SOURCE, 4 * 3600],
@@ -182,6 +184,16 @@ plans:
     expect(alarms.filter((alarm) => !known.includes(alarm.metric))).toEqual([]);
   });
 
+  it('watch their own stage alone, as the first dimension', () => {
+    const firsts = alarms.map(({ dimensions }) => Object.entries(dimensions)[0]);
+    expect(new Set(firsts.map(String))).toEqual(new Set(['stage,test']));
+  });
+
+  it('keep their logical ids in another stage', () => {
+    const other = alarmResources(config, { prefix: 'holdfast-prod', stage: 'prod' });
+    expect(Object.keys(other)).toEqual(Object.keys(alarmResources(config, SCOPE)));
+  });
+
   it('are in the namespace of the metrics', () => {
     expect(new Set(alarms.map((alarm) => alarm.namespace))).toEqual(new Set(['Holdfast']));
   });
@@ -199,8 +211,8 @@ plans:
   it('keep their logical ids when another plan comes before theirs', () => {
     const { app, other } = config.plans;
     if (app === undefined || other === undefined) throw new Error('the plan file has two plans');
-    const ids = Object.keys(alarmResources({ ...config, plans: { other, app } }, { prefix: 'holdfast-test' }));
-    expect(ids.sort()).toEqual(Object.keys(alarmResources(config, { prefix: 'holdfast-test' })).sort());
+    const ids = Object.keys(alarmResources({ ...config, plans: { other, app } }, SCOPE));
+    expect(ids.sort()).toEqual(Object.keys(alarmResources(config, SCOPE)).sort());
   });
 
   it('refuse a source whose name no metric can carry', () => {

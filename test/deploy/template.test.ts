@@ -160,6 +160,14 @@ describe('alarms and schedules', () => {
     expect(new Set(alarms.map(({ namespace }) => namespace))).toEqual(new Set(Object.keys(known)));
   });
 
+  it('every alarm on a metric of Holdfast watches the stage under which the functions put it', () => {
+    const alarms = [...of('AWS::CloudWatch::Alarm').values()].map(readAlarm);
+    const own = alarms.filter(({ namespace }) => namespace === 'Holdfast');
+    expect(new Set(own.map(({ dimensions }) => dimensions.stage))).toEqual(new Set(['prod']));
+    const told = [...of('AWS::Lambda::Function').values()].map(({ Properties }) => JSON.stringify(Properties));
+    expect(told.filter((properties) => !properties.includes('"HOLDFAST_STAGE":"prod"'))).toEqual([]);
+  });
+
   it.each(MACHINE_NAMES)('%s raises an alarm when it fails, times out or is stopped', (name) => {
     const alarms = [...of('AWS::CloudWatch::Alarm').values()].map(readAlarm);
     const own = alarms.filter(({ dimensions }) => dimensions.StateMachineArn === `<${machineId(name)}>`);

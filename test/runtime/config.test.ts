@@ -3,6 +3,7 @@ import { InvalidInputError } from '../../functions/core/errors.ts';
 import { readLambdaConfig } from '../../functions/runtime/config.ts';
 
 const environment = {
+  HOLDFAST_STAGE: 'prod',
   HOLDFAST_CATALOGUE_TABLE: 'catalogue',
   HOLDFAST_WORK_BUCKET: 'work',
   HOLDFAST_EVENT_BUS: 'bus',
@@ -11,6 +12,7 @@ const environment = {
 
 it('reads the environment of a function', () => {
   expect(readLambdaConfig({ ...environment, HOLDFAST_KEY_PARAMETER: '/holdfast/key' })).toEqual({
+    stage: 'prod',
     planFile: '/var/task/holdfast.yml',
     catalogueTable: 'catalogue',
     workBucket: 'work',
@@ -31,7 +33,8 @@ it('lets a function be without a key', () => {
 });
 
 it('names every variable that is missing or empty, at once', () => {
-  const read = () => readLambdaConfig({ HOLDFAST_CATALOGUE_TABLE: '', HOLDFAST_EVENT_BUS: 'bus' });
+  const read = () =>
+    readLambdaConfig({ HOLDFAST_STAGE: 'prod', HOLDFAST_CATALOGUE_TABLE: '', HOLDFAST_EVENT_BUS: 'bus' });
   expect(read).toThrow(InvalidInputError);
   expect(read).toThrow('HOLDFAST_CATALOGUE_TABLE is empty; HOLDFAST_WORK_BUCKET is not set');
 });

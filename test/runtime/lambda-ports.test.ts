@@ -49,6 +49,7 @@ describe('the ports of a function', () => {
   let folder: string;
   const environment = () => ({
     LAMBDA_TASK_ROOT: folder,
+    HOLDFAST_STAGE: 'test',
     HOLDFAST_CATALOGUE_TABLE: 'catalogue',
     HOLDFAST_WORK_BUCKET: 'acme-work',
     HOLDFAST_EVENT_BUS: 'bus',

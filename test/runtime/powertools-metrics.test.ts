@@ -29,7 +29,7 @@ function linesOf(put: (metrics: ReturnType<typeof powertoolsMetrics>) => void): 
     printed += String(text);
     return true;
   });
-  put(powertoolsMetrics());
+  put(powertoolsMetrics('prod'));
   vi.mocked(process.stdout.write).mockRestore();
   return printed
     .split('\n')
@@ -41,10 +41,13 @@ it.each([
   [{ plan: 'web-app' }],
   [{ plan: 'web-app', source: 's3://acme/' }],
   [{ plan: 'web-app', source: 's3://acme/', vault: 'primary' }],
-])('puts a metric under exactly the dimensions %o', (dimensions) => {
+])('puts a metric under exactly the stage and the dimensions %o', (dimensions) => {
   const [line] = linesOf((metrics) => metrics.put(dimensions, [{ name: 'RunFailed', unit: 'Count', value: 1 }]));
-  expect(directiveOf(line)).toMatchObject({ Namespace: 'Holdfast', Dimensions: [Object.keys(dimensions)] });
-  expect(line).toMatchObject({ ...dimensions, RunFailed: 1 });
+  expect(directiveOf(line)).toMatchObject({
+    Namespace: 'Holdfast',
+    Dimensions: [['stage', ...Object.keys(dimensions)]],
+  });
+  expect(line).toMatchObject({ stage: 'prod', ...dimensions, RunFailed: 1 });
 });
 
 it('puts several values on one line, with their units', () => {
@@ -68,6 +71,6 @@ it('carries no dimension from one line to the next', () => {
     metrics.put({ plan: 'a', vault: 'primary' }, [{ name: 'RunFailed', unit: 'Count', value: 1 }]);
     metrics.put({ plan: 'b' }, [{ name: 'RunFailed', unit: 'Count', value: 1 }]);
   });
-  expect(directiveOf(lines[1])?.Dimensions).toEqual([['plan']]);
+  expect(directiveOf(lines[1])?.Dimensions).toEqual([['stage', 'plan']]);
   expect(lines[1]).not.toHaveProperty('vault');
 });

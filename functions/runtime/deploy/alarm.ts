@@ -11,7 +11,7 @@ const PERIOD_SECONDS = 300;
 interface Watched {
   readonly concern: string;
   readonly metric: MetricName;
-  /** Exactly those with which the operations put the metric. */
+  /** Exactly those with which the operations put the metric; the stage comes first and is no operation's to know. */
   readonly dimensions: { readonly plan: string; readonly source?: string; readonly vault?: string };
   /** What it means, in words. */
   readonly says: string;
@@ -33,8 +33,19 @@ export interface Heartbeat extends Watched {
   readonly good: { readonly atLeast: number } | { readonly atMost: number };
 }
 
-/** The alarm with its logical id. `prefix` begins its name and carries the stage. */
-export function alarm(watched: Watch | Heartbeat, prefix: string): readonly [logicalId: string, Resource] {
+/** Where an alarm belongs. */
+export interface AlarmScope {
+  /** Begins the alarm's name. */
+  readonly prefix: string;
+  /** The first dimension of every metric. */
+  readonly stage: string;
+}
+
+/** The alarm with its logical id. */
+export function alarm(
+  watched: Watch | Heartbeat,
+  { prefix, stage }: AlarmScope,
+): readonly [logicalId: string, Resource] {
   const { concern, says } = watched;
   const { plan, source, vault } = watched.dimensions;
   const names = [concern, plan, source ?? '', vault ?? ''];
@@ -49,7 +60,7 @@ export function alarm(watched: Watch | Heartbeat, prefix: string): readonly [log
           .filter((part) => part !== undefined)
           .join(': ')
           .slice(0, 1024),
-        ...(watched.shape === 'watch' ? watchProperties(watched) : heartbeatProperties(watched)),
+        ...(watched.shape === 'watch' ? watchProperties(watched, stage) : heartbeatProperties(watched, stage)),
         AlarmActions: [ref('AlarmTopic')],
         OKActions: [ref('AlarmTopic')],
       },
@@ -59,9 +70,9 @@ export function alarm(watched: Watch | Heartbeat, prefix: string): readonly [log
 
 type Properties = { readonly [name: string]: Json };
 
-function watchProperties(watch: Watch): Properties {
+function watchProperties(watch: Watch, stage: string): Properties {
   return {
-    ...metricOf(watch),
+    ...metricOf(watch, stage),
     Statistic: watch.statistic,
     Period: PERIOD_SECONDS,
     EvaluationPeriods: 1,
@@ -71,7 +82,7 @@ function watchProperties(watch: Watch): Properties {
   };
 }
 
-function heartbeatProperties(beat: Heartbeat): Properties {
+function heartbeatProperties(beat: Heartbeat, stage: string): Properties {
   const { periodSeconds, periods } = windowOf(beat.withinSeconds);
   const [threshold, comparison, filling] =
     'atLeast' in beat.good
@@ -82,7 +93,7 @@ function heartbeatProperties(beat: Heartbeat): Properties {
       {
         Id: 'beat',
         ReturnData: false,
-        MetricStat: { Metric: metricOf(beat), Stat: beat.statistic, Period: periodSeconds },
+        MetricStat: { Metric: metricOf(beat, stage), Stat: beat.statistic, Period: periodSeconds },
       },
       {
         // For a period without data CloudWatch looks for older data first, beyond the window, and judges by that (CloudWatch guide, "How
@@ -102,8 +113,8 @@ function heartbeatProperties(beat: Heartbeat): Properties {
   };
 }
 
-function metricOf({ metric, dimensions: { plan, source, vault } }: Watched): Properties {
-  const dimensions = Object.entries({ plan, source, vault });
+function metricOf({ metric, dimensions: { plan, source, vault } }: Watched, stage: string): Properties {
+  const dimensions = Object.entries({ stage, plan, source, vault });
   return {
     Namespace: METRIC_NAMESPACE,
     MetricName: metric,

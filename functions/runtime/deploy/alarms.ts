@@ -1,22 +1,19 @@
 /** Which alarms a plan asks for: one per source and concern. */
 import { InvalidInputError } from '../../core/errors.ts';
 import type { HoldfastConfig, Plan } from '../../core/plan.ts';
-import { alarm, type Heartbeat, LONGEST_WINDOW_SECONDS, type Watch } from './alarm.ts';
+import { type AlarmScope, alarm, type Heartbeat, LONGEST_WINDOW_SECONDS, type Watch } from './alarm.ts';
 import type { Resources } from './cloudformation.ts';
 
 /** What a replica may lag where the plan has no RPO to measure it by. */
 const DEFAULT_LAG_SECONDS = 86_400;
 
-/**
- * `prefix` begins every alarm's name and carries the stage.
- * @throws InvalidInputError for a source whose URI no metric can carry.
- */
-export function alarmResources(config: HoldfastConfig, { prefix }: { readonly prefix: string }): Resources {
+/** @throws InvalidInputError for a source whose URI no metric can carry. */
+export function alarmResources(config: HoldfastConfig, scope: AlarmScope): Resources {
   const watched = Object.entries(config.plans).flatMap(([name, plan]) => [
     ...onRuns(name),
     ...plan.sources.flatMap(({ uri }) => onSource(name, plan, measurable(name, uri))),
   ]);
-  return Object.fromEntries(watched.map((one) => alarm(one, prefix)));
+  return Object.fromEntries(watched.map((one) => alarm(one, scope)));
 }
 
 /** What a person should hear about the alarms before deploying, a sentence each. */

@@ -39,7 +39,7 @@ export function deployment(config: HoldfastConfig, options: DeploymentOptions): 
       ...vaultBucketResources(vaults),
       ...functionRoles(config, { stage, targets: restoreTargets(config, vaults, options) }),
       ...scheduleResources(config),
-      ...alarmResources(config, { prefix }),
+      ...alarmResources(config, { prefix, stage }),
       ...stackAlarmResources({ prefix }),
       ...subscriptions(config),
     },
