@@ -5,10 +5,9 @@ import middy from '@middy/core';
 import type { z } from 'zod';
 import { BackupError, InvalidInputError, messageOf } from '../core/errors.ts';
 import type { Deadline, Ports } from '../core/ports.ts';
+import type { Environment } from './config.ts';
 import { check, sentenceOf } from './issues.ts';
-import { lambdaPorts } from './lambda-ports.ts';
-
-export type Operation<Input, Output> = (input: Input, ports: Ports, deadline: Deadline) => Promise<Output>;
+import { type GivenBy, openParts, type Part } from './parts/part.ts';
 
 /** What Lambda tells of the invocation, as far as it is used here. */
 export interface LambdaContext {
@@ -21,21 +20,18 @@ export type LambdaHandler<Output> = (event: unknown, context: LambdaContext) => 
 /** A worker is told that its time is up this long before it is, to write what it has and return a cursor. */
 const MARGIN_MILLIS = 60_000;
 
-/** Makes handlers over ports that are opened at the first invocation of the process and then kept. */
-export function lambdaOver(tools: { readonly ports: () => Promise<Ports>; readonly logger: Logger }) {
-  let opened: Promise<Ports> | undefined;
-  const ports = (): Promise<Ports> => {
-    // Ports that could not be opened are tried again: the next invocation may find the service well.
-    opened ??= tools.ports().catch((error: unknown) => {
-      opened = undefined;
-      throw error;
-    });
-    return opened;
-  };
-  return <Input, Output>(schema: z.ZodType<Input>, operation: Operation<Input, Output>): LambdaHandler<Output> =>
+/** Makes handlers; their ports are opened at the first invocation of the process and then kept. */
+export function lambdaIn({ environment, logger }: { readonly environment: Environment; readonly logger: Logger }) {
+  /** @param parts together give the ports that the operation asks for, else this does not compile; it gets no others. */
+  return <Input, Output, Parts extends readonly Part<Partial<Ports>>[]>(
+    schema: z.ZodType<Input>,
+    operation: (input: Input, ports: GivenBy<Parts>, deadline: Deadline) => Promise<Output>,
+    ...parts: Parts
+  ): LambdaHandler<Output> => {
+    const ports = keptOnceOpen(() => openParts(parts, environment));
     // Middy would otherwise answer in the handler's place when time runs out; workers return a cursor themselves.
-    middy<unknown, Output>({ timeoutEarlyInMillis: 0 })
-      .use(injectLambdaContext(tools.logger))
+    return middy<unknown, Output>({ timeoutEarlyInMillis: 0 })
+      .use(injectLambdaContext(logger))
       .handler(async (event: unknown, context: LambdaContext): Promise<Output> => {
         const deadline = deadlineOf(context);
         const started = performance.now();
@@ -43,10 +39,10 @@ export function lambdaOver(tools: { readonly ports: () => Promise<Ports>; readon
         try {
           const input = parseInput(schema, event, context.functionName);
           const output = await operation(input, await ports(), deadline);
-          tools.logger.info(`${context.functionName} done`, { ...seen, ...loggable(output), ...tookSince(started) });
+          logger.info(`${context.functionName} done`, { ...seen, ...loggable(output), ...tookSince(started) });
           return output;
         } catch (error) {
-          tools.logger.error(`${context.functionName} failed`, {
+          logger.error(`${context.functionName} failed`, {
             ...seen,
             ...tookSince(started),
             failure: describe(error),
@@ -54,13 +50,23 @@ export function lambdaOver(tools: { readonly ports: () => Promise<Ports>; readon
           throw error;
         }
       });
+  };
 }
 
-/** `export const handler = lambda(startRunInput, startRun)` */
-export const lambda = lambdaOver({
-  ports: () => lambdaPorts(process.env),
-  logger: new Logger({ serviceName: 'holdfast' }),
-});
+/** `export const handler = lambda(startRunInput, startRun, basics, plan, catalogue, events)` */
+export const lambda = lambdaIn({ environment: process.env, logger: new Logger({ serviceName: 'holdfast' }) });
+
+/** What could not be opened is tried again: the next invocation may find the service well. */
+function keptOnceOpen<Opened>(open: () => Promise<Opened>): () => Promise<Opened> {
+  let opened: Promise<Opened> | undefined;
+  return () => {
+    opened ??= open().catch((error: unknown) => {
+      opened = undefined;
+      throw error;
+    });
+    return opened;
+  };
+}
 
 function parseInput<Input>(schema: z.ZodType<Input>, event: unknown, functionName: string): Input {
   const checked = check(schema, event);

@@ -1,11 +1,15 @@
-/** The places that a process outside of Lambda opens by itself: the catalogue, the work place, and the stores of vaults that are still to be made. */
+/** The places that a process outside of Lambda opens by itself: the catalogue, the work place, the stores of vaults, sources and targets. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { type DynamoCatalogue, dynamoCatalogue } from '../catalogue/catalogue.ts';
 import type { VaultConfig } from '../core/plan.ts';
-import type { BlobStore, WorkPlace } from '../core/ports.ts';
+import type { BlobStore, Target, WorkPlace } from '../core/ports.ts';
+import { parseUri } from '../core/uri.ts';
+import { fileSource } from '../sources/files.ts';
+import { s3Source } from '../sources/s3.ts';
 import { filesBlobStore } from '../stores/files.ts';
-import { CLIENT_DEFAULTS, s3Clients } from './clients.ts';
-import { vaultStore } from './vaults.ts';
+import { CLIENT_DEFAULTS } from './clients.ts';
+import { ownS3Clients } from './s3-clients.ts';
+import { s3VaultStore } from './s3-vault-store.ts';
 
 export { catalogueTableDefinition } from '../catalogue/keys.ts';
 
@@ -32,5 +36,22 @@ export function workPlaceIn(folder: string): WorkPlace {
 
 /** The store of a vault, which may have no descriptor yet. */
 export function openStore(vault: VaultConfig): BlobStore {
-  return vaultStore(vault, s3Clients(process.env));
+  const uri = parseUri(vault.url);
+  switch (uri.scheme) {
+    case 'file':
+      return filesBlobStore(uri.path);
+    case 's3':
+      return s3VaultStore(uri, vault.region);
+  }
+}
+
+/** The source or target at a URI. @throws InvalidInputError */
+export function openPlace(text: string): Target {
+  const uri = parseUri(text);
+  switch (uri.scheme) {
+    case 'file':
+      return fileSource(uri.path);
+    case 's3':
+      return s3Source(ownS3Clients(), uri);
+  }
 }

@@ -3,7 +3,8 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { chmod, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Json } from '../core/entry.ts';
-import type { Sandbox, Target } from '../core/ports.ts';
+import { getPlan, type HoldfastConfig } from '../core/plan.ts';
+import type { Ports, Sandbox, Target } from '../core/ports.ts';
 import { formatUri, type PlaceUri, parseUri } from '../core/uri.ts';
 
 export interface SandboxOptions {
@@ -14,15 +15,32 @@ export interface SandboxOptions {
   readonly suffix: string;
 }
 
+/** Opens sandboxes for the sources of plans: in the plan's own place, or else in the first of `places` that is of the source's kind. */
+export function sandboxOpener(options: {
+  readonly config: HoldfastConfig;
+  readonly places: readonly string[];
+  readonly openTarget: (uri: string) => Target;
+  readonly randomBytes: Ports['randomBytes'];
+}): Ports['openSandbox'] {
+  return ({ uri, plan }, id) => {
+    const own = getPlan(options.config, plan).verify.sandbox;
+    return makeSandbox(uri, id, {
+      places: [...(own === undefined ? [] : [own]), ...options.places],
+      openTarget: options.openTarget,
+      suffix: options.randomBytes(4).toString('hex'),
+    });
+  };
+}
+
 /** A new place for a source at `sourceUri`, or undefined where no place is of its kind. `id` is for a person who looks at the place. */
 export function makeSandbox(sourceUri: string, id: string, options: SandboxOptions): Sandbox | undefined {
   const kind = parseUri(sourceUri).scheme;
   const place = options.places.map(parseUri).find((uri) => uri.scheme === kind);
   if (place === undefined) return undefined;
   const uri = within(place, `holdfast-sandbox-${id}-${options.suffix}`);
+  const target = withoutTraps(options.openTarget(formatUri(uri)));
   // A directory that is not there is an absent target, and not an empty one.
   if (uri.scheme === 'file') mkdirSync(uri.path, { recursive: true, mode: 0o700 });
-  const target = withoutTraps(options.openTarget(formatUri(uri)));
   return { target, dispose: () => (uri.scheme === 'file' ? removeFolder(uri.path) : removeEntries(target)) };
 }
 

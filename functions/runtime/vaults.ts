@@ -3,31 +3,29 @@ import { DESCRIPTOR_NAME, parseDescriptor, unlockDescriptor } from '../core/desc
 import { NotFoundError } from '../core/errors.ts';
 import type { Secret } from '../core/keyring.ts';
 import { getVaultConfig, type HoldfastConfig, type VaultConfig } from '../core/plan.ts';
-import type { BlobStore, Vault } from '../core/ports.ts';
-import { parseUri } from '../core/uri.ts';
-import { filesBlobStore } from '../stores/files.ts';
-import { s3BlobStore } from '../stores/s3.ts';
-import type { S3Clients } from './clients.ts';
+import type { BlobStore, Ports, Vault } from '../core/ports.ts';
+import { oncePerKey } from './once-per-key.ts';
 
-/** The store of a vault; `s3://bucket/name` and `s3://bucket/name/` are one place. */
-export function vaultStore(vault: Pick<VaultConfig, 'url' | 'region'>, s3: S3Clients): BlobStore {
-  const uri = parseUri(vault.url);
-  if (uri.scheme === 'file') return filesBlobStore(uri.path);
-  const prefix = uri.prefix === '' || uri.prefix.endsWith('/') ? uri.prefix : `${uri.prefix}/`;
-  return s3BlobStore(s3(vault.region), { bucket: uri.bucket, prefix });
+export interface VaultOptions {
+  readonly config: HoldfastConfig;
+  /** @throws InvalidInputError for a vault that this process cannot reach. */
+  readonly openStore: (vault: VaultConfig) => BlobStore;
+  /** Asked when a vault is opened. */
+  readonly secret: () => Promise<Secret>;
 }
 
 /**
- * Opens a vault by its name in the plan file.
+ * Opens vaults by their names in the plan file, each once; one that could not be opened is tried again.
  * @throws InvalidInputError (no such vault, or the secret does not open it), NotFoundError (no descriptor), IntegrityError (descriptor damaged)
  */
-export async function openVault(
-  name: string,
-  options: { readonly config: HoldfastConfig; readonly s3: S3Clients; readonly secret: () => Promise<Secret> },
-): Promise<Vault> {
-  const store = vaultStore(getVaultConfig(options.config, name), options.s3);
+export function vaultOpener(options: VaultOptions): Ports['openVault'] {
+  return oncePerKey((name) => openVault(name, options));
+}
+
+async function openVault(name: string, { config, openStore, secret }: VaultOptions): Promise<Vault> {
+  const store = openStore(getVaultConfig(config, name));
   const descriptor = parseDescriptor(await readDescriptor(name, store), store.url);
-  return { name, store, keys: unlockDescriptor(descriptor, await options.secret()), chunking: descriptor.chunking };
+  return { name, store, keys: unlockDescriptor(descriptor, await secret()), chunking: descriptor.chunking };
 }
 
 async function readDescriptor(name: string, store: BlobStore): Promise<Buffer> {

@@ -2,7 +2,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { HeadBucketCommand } from '@aws-sdk/client-s3';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { CLIENT_DEFAULTS, s3Clients } from '../../functions/runtime/clients.ts';
+import { CLIENT_DEFAULTS } from '../../functions/runtime/clients.ts';
+import { s3Clients } from '../../functions/runtime/s3-clients.ts';
 
 const servers: Server[] = [];
 

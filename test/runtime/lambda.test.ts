@@ -5,7 +5,8 @@ import { AccessDeniedError, InvalidInputError, TransientError } from '../../func
 import { takeSnapshotInput } from '../../functions/core/messages.ts';
 import { configSchema } from '../../functions/core/plan.ts';
 import type { Deadline, Ports } from '../../functions/core/ports.ts';
-import { lambdaOver } from '../../functions/runtime/lambda.ts';
+import { lambdaIn } from '../../functions/runtime/lambda.ts';
+import { part } from '../../functions/runtime/parts/part.ts';
 import { wirePorts } from '../../functions/runtime/wiring.ts';
 import { memoryBlobStore } from '../fakes/memory-blob-store.ts';
 import { memoryCatalogue } from '../fakes/memory-catalogue.ts';
@@ -40,13 +41,13 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** Handlers over these ports, and the log lines that they write, as text. */
-function tools(ports: () => Promise<Ports> = async () => somePorts()) {
+/** Makes handlers that log to `lines`, as text. */
+function tools() {
   const lines: string[] = [];
   vi.spyOn(process.stdout, 'write').mockImplementation((line) => lines.push(String(line)) > 0);
   vi.spyOn(process.stderr, 'write').mockImplementation((line) => lines.push(String(line)) > 0);
   const logger = new Logger({ serviceName: 'test', logLevel: 'INFO' });
-  return { lambda: lambdaOver({ ports, logger }), lines };
+  return { lambda: lambdaIn({ environment: {}, logger }), lines };
 }
 
 const work = {
@@ -59,10 +60,14 @@ const work = {
 describe('a handler', () => {
   it('gives the operation its parsed input and the ports, and returns its output', async () => {
     const { lambda } = tools();
-    const handler = lambda(z.object({ count: z.number().default(7) }), async (input, ports) => ({
-      count: input.count,
-      plans: Object.keys(ports.config.plans),
-    }));
+    const handler = lambda(
+      z.object({ count: z.number().default(7) }),
+      async (input, ports) => ({
+        count: input.count,
+        plans: Object.keys(ports.config.plans),
+      }),
+      part([], somePorts),
+    );
     expect(await handler({ more: true }, context)).toEqual({ count: 7, plans: ['p'] });
   });
 
@@ -99,10 +104,27 @@ describe('a handler', () => {
 });
 
 describe('the ports', () => {
+  const clocks = part([], () => ({ clock }));
+  const work = part([], () => ({ work: memoryBlobStore() }));
+
+  it('are those of the parts that the handler names, and no others', async () => {
+    const handler = tools().lambda(anything, async (_, ports) => Object.keys(ports), clocks, work);
+    expect(await handler({}, context)).toEqual(['clock', 'work']);
+  });
+
+  it('must be all that the operation asks for, or it does not compile', () => {
+    const { lambda } = tools();
+    const operation = async (_: object, ports: Pick<Ports, 'clock' | 'work'>) => ports.work.url;
+    lambda(anything, operation, clocks, work);
+    // @ts-expect-error no part gives the work place
+    lambda(anything, operation, clocks);
+    // @ts-expect-error no part gives anything
+    lambda(anything, operation);
+  });
+
   it('are opened at the first invocation, and once', async () => {
-    const open = vi.fn(async () => somePorts());
-    const { lambda } = tools(open);
-    const handler = lambda(anything, async (_, ports) => ports.work.url);
+    const open = vi.fn(somePorts);
+    const handler = tools().lambda(anything, async (_, ports) => ports.work.url, part([], open));
     expect(open).not.toHaveBeenCalled();
     await Promise.all([handler({}, context), handler({}, context)]);
     await handler({}, context);
@@ -110,10 +132,22 @@ describe('the ports', () => {
   });
 
   it('are opened again after they could not be', async () => {
-    const open = vi.fn(async () => somePorts()).mockRejectedValueOnce(new TransientError('SSM is throttled'));
-    const handler = tools(open).lambda(anything, async () => 'done');
-    await expect(handler({}, context)).rejects.toThrow('SSM is throttled');
+    const open = vi.fn(async () => somePorts()).mockRejectedValueOnce(new TransientError('the disk is slow'));
+    const handler = tools().lambda(anything, async () => 'done', part([], open));
+    await expect(handler({}, context)).rejects.toThrow('the disk is slow');
     expect(await handler({}, context)).toBe('done');
+  });
+
+  it('are refused for an environment that lacks anything that a part needs, all of it at once', async () => {
+    const operation = vi.fn();
+    const bus = part(['HOLDFAST_EVENT_BUS'], somePorts);
+    const stage = part(['HOLDFAST_STAGE', 'HOLDFAST_EVENT_BUS'], somePorts);
+    const handling = tools().lambda(anything, operation, bus, stage)({}, context);
+    await expect(handling).rejects.toThrow(InvalidInputError);
+    await expect(handling).rejects.toThrow(
+      'environment is incomplete: HOLDFAST_EVENT_BUS is not set; HOLDFAST_STAGE is not set; deploy it again',
+    );
+    expect(operation).not.toHaveBeenCalled();
   });
 });
 

@@ -7,9 +7,11 @@ import { createDescriptor, serializeDescriptor } from '../../functions/core/desc
 import { IntegrityError, InvalidInputError, NotFoundError } from '../../functions/core/errors.ts';
 import type { Secret } from '../../functions/core/keyring.ts';
 import { configSchema } from '../../functions/core/plan.ts';
-import { s3Clients } from '../../functions/runtime/clients.ts';
-import { vaultStore } from '../../functions/runtime/vaults.ts';
-import { oncePerKey, type WiringOptions, wirePorts } from '../../functions/runtime/wiring.ts';
+import { parseUri } from '../../functions/core/uri.ts';
+import { openStore } from '../../functions/runtime/local-places.ts';
+import { s3Clients } from '../../functions/runtime/s3-clients.ts';
+import { s3VaultStore } from '../../functions/runtime/s3-vault-store.ts';
+import { type WiringOptions, wirePorts } from '../../functions/runtime/wiring.ts';
 import { memoryBlobStore } from '../fakes/memory-blob-store.ts';
 import { memoryCatalogue } from '../fakes/memory-catalogue.ts';
 
@@ -46,7 +48,6 @@ function wired(options: Partial<WiringOptions> = {}) {
     events: { publish: async () => {} },
     metrics: { put: () => {} },
     clock,
-    s3: s3Clients({}),
     ...options,
   });
   return { ports, asked };
@@ -117,13 +118,15 @@ describe('a vault', () => {
     ['s3://acme-vault/team/', 's3://acme-vault/team/'],
     ['file:///mnt/vault', 'file:///mnt/vault'],
   ])('at %s lies in %s', (url, place) => {
-    expect(vaultStore({ url }, s3Clients({})).url).toBe(place);
+    expect(openStore({ url }).url).toBe(place);
   });
 
   it('in S3 is reached in its own region', async () => {
     const regions: (string | undefined)[] = [];
     const clients = s3Clients({});
-    vaultStore({ url: 's3://acme-vault/', region: 'us-east-1' }, (region) => {
+    const uri = parseUri('s3://acme-vault/');
+    if (uri.scheme !== 's3') throw new Error('it is in S3');
+    s3VaultStore(uri, 'us-east-1', (region) => {
       regions.push(region);
       return clients(region);
     });
@@ -141,21 +144,6 @@ describe('sources and targets', () => {
 
   it('at a place that is not known are refused', () => {
     expect(() => wired().ports.openSource('ftp://acme')).toThrow(InvalidInputError);
-  });
-});
-
-describe('in a Lambda function', () => {
-  it('no directory is a source, a target or a vault', async () => {
-    await makeVault();
-    const { ports } = wired({ runsIn: 'lambda' });
-    expect(() => ports.openSource('file:///srv')).toThrow('the source is the directory file:///srv');
-    expect(() => ports.openTarget('file:///srv')).toThrow(InvalidInputError);
-    await expect(ports.openVault('primary')).rejects.toThrow(InvalidInputError);
-    await expect(ports.openVault('primary')).rejects.toThrow('run the plan with holdfast run');
-  });
-
-  it('a bucket is', () => {
-    expect(wired({ runsIn: 'lambda' }).ports.openSource('s3://acme/').uri).toBe('s3://acme/');
   });
 });
 
@@ -180,15 +168,5 @@ describe('a sandbox', () => {
   it('is a new one each time', () => {
     const { ports } = wired({ sandboxes: [`file://${folder}`] });
     expect(ports.openSandbox(local, 'v1')?.target.uri).not.toBe(ports.openSandbox(local, 'v1')?.target.uri);
-  });
-});
-
-describe('making once', () => {
-  it('makes each key’s value once and keeps keys apart', () => {
-    const made: string[] = [];
-    const get = oncePerKey((key) => ({ index: made.push(key) }));
-    expect(get('a')).toBe(get('a'));
-    expect(get('b')).not.toBe(get('a'));
-    expect(made).toEqual(['a', 'b']);
   });
 });

@@ -1,0 +1,11 @@
+/** The catalogue of the stack, in DynamoDB. */
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { dynamoCatalogue } from '../../catalogue/catalogue.ts';
+import { CLIENT_DEFAULTS } from '../clients.ts';
+import { part } from './part.ts';
+
+export const catalogue = part(['HOLDFAST_CATALOGUE_TABLE'], ({ HOLDFAST_CATALOGUE_TABLE }) => {
+  const opened = dynamoCatalogue(new DynamoDBClient(CLIENT_DEFAULTS), HOLDFAST_CATALOGUE_TABLE);
+  const { leases, runs, recoveryPoints, proofs, contentIndex } = opened;
+  return { leases, runs, recoveryPoints, proofs, contentIndex };
+});
