@@ -194,7 +194,10 @@ async function recordSnapshot(
       ? []
       : [{ type: 'Recovery Point Suspect' as const, detail: { ...ids, suspect: point.suspect } }]),
   ]);
+  // Where every snapshot is verified the verification is what must keep coming.
+  const taken = ports.config.plans[point.plan]?.verify.after === 'every' ? 0 : 1;
   ports.metrics.put({ plan: point.plan, source: point.sourceUri }, [
+    { name: 'SnapshotTaken', unit: 'Count', value: taken },
     { name: 'Entries', unit: 'Count', value: point.counts.entries },
     { name: 'ContentBytes', unit: 'Bytes', value: point.sizes.contentBytes },
     { name: 'ReadBytes', unit: 'Bytes', value: point.sizes.readBytes },

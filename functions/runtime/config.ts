@@ -7,6 +7,8 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** What serverless.yml tells the functions of the stack, and Lambda of the package. */
 export type Variable =
   | 'HOLDFAST_STAGE'
+  /** `watched` or `all`: which metrics are put. */
+  | 'HOLDFAST_METRICS'
   | 'HOLDFAST_CATALOGUE_TABLE'
   | 'HOLDFAST_WORK_BUCKET'
   | 'HOLDFAST_EVENT_BUS'

@@ -11,6 +11,8 @@ import { alarmsSeen, drain, makeQueue, metricKey, metricsInLogs, putDatapoint } 
 
 // One story, told in order: each test is a chapter and needs those before it.
 const STAGE = 'test';
+// All metrics, so that each alarm finds the one that it watches.
+const DEPLOY = ['deploy', '--stage', STAGE, '--param=metrics=all'];
 const UPLOADS = 'holdfast-deployed-uploads';
 const SOURCE = `s3://${UPLOADS}/public/`;
 
@@ -25,7 +27,7 @@ beforeAll(async () => {
   project = openProject(ministack.endpoint, readFileSync(join(import.meta.dirname, 'holdfast.yml'), 'utf8'));
   await judge(ministack.endpoint, 'make', UPLOADS, 'holdfast-deployed-exports', 'holdfast-deployed-records');
   await judge(ministack.endpoint, 'fill', UPLOADS, 'public/', 'deployed');
-  deployed = await project.serverless('deploy', '--stage', STAGE);
+  deployed = await project.serverless(...DEPLOY);
   expect(deployed.code, deployed.stderr).toBe(0);
   output = await outputsOf(aws, STAGE);
 });
@@ -233,7 +235,7 @@ it('hears silence: the alarms on the RPO take missing data as a breach', async (
 
 it('changes nothing when it is deployed a second time', async () => {
   const before = await stackDescribed();
-  const again = await project.serverless('deploy', '--stage', STAGE);
+  const again = await project.serverless(...DEPLOY);
   expect(again.code, again.stderr).toBe(0);
   expect(again.stderr).toContain('No changes to deploy');
   expect(await stackDescribed()).toEqual(before);

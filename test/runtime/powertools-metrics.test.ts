@@ -1,5 +1,6 @@
 import { afterEach, expect, it, vi } from 'vitest';
 import { z } from 'zod';
+import { METRIC_NAMES, WATCHED_METRICS } from '../../functions/core/events.ts';
 import { powertoolsMetrics } from '../../functions/runtime/powertools-metrics.ts';
 
 afterEach(() => {
@@ -22,14 +23,17 @@ type Line = z.output<typeof lineSchema>;
 const directiveOf = (line: Line | undefined) => line?._aws.CloudWatchMetrics[0];
 
 /** What stands on stdout after some metrics were put. */
-function linesOf(put: (metrics: ReturnType<typeof powertoolsMetrics>) => void): readonly Line[] {
+function linesOf(
+  put: (metrics: ReturnType<typeof powertoolsMetrics>) => void,
+  which: 'watched' | 'all' = 'all',
+): readonly Line[] {
   vi.stubEnv('POWERTOOLS_SERVICE_NAME', 'take-snapshot');
   let printed = '';
   vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
     printed += String(text);
     return true;
   });
-  put(powertoolsMetrics('prod'));
+  put(powertoolsMetrics('prod', which));
   vi.mocked(process.stdout.write).mockRestore();
   return printed
     .split('\n')
@@ -73,4 +77,27 @@ it('carries no dimension from one line to the next', () => {
   });
   expect(directiveOf(lines[1])?.Dimensions).toEqual([['stage', 'plan']]);
   expect(lines[1]).not.toHaveProperty('vault');
+});
+
+const putAll = (value: number) => (metrics: ReturnType<typeof powertoolsMetrics>) => {
+  for (const name of METRIC_NAMES) metrics.put({ plan: 'p' }, [{ name, unit: 'Count', value }]);
+};
+const namesOf = (lines: readonly Line[]) =>
+  lines.flatMap((line) => line._aws.CloudWatchMetrics[0].Metrics.map(({ Name }) => Name));
+
+it('puts the figures only when all metrics are wanted', () => {
+  expect(namesOf(linesOf(putAll(1), 'watched'))).toEqual([...WATCHED_METRICS]);
+  expect(namesOf(linesOf(putAll(1), 'all'))).toEqual([...METRIC_NAMES]);
+});
+
+it('puts no count of zero, which says no more than silence, and prints no line for it', () => {
+  expect(linesOf(putAll(0), 'watched')).toEqual([]);
+});
+
+it('puts a duration of zero', () => {
+  const lines = linesOf(
+    (metrics) => metrics.put({ plan: 'p' }, [{ name: 'ReplicationLagSeconds', unit: 'Seconds', value: 0 }]),
+    'watched',
+  );
+  expect(namesOf(lines)).toEqual(['ReplicationLagSeconds']);
 });

@@ -1,6 +1,6 @@
 /** The two shapes of an alarm on one of Holdfast's own metrics, and the window of the one that hears silence. */
 import type { Json } from '../../core/entry.ts';
-import type { MetricName } from '../../core/events.ts';
+import type { WatchedMetric } from '../../core/events.ts';
 import { logicalId, type Resource, ref } from './cloudformation.ts';
 
 const METRIC_NAMESPACE = 'Holdfast';
@@ -10,7 +10,7 @@ const PERIOD_SECONDS = 300;
 
 interface Watched {
   readonly concern: string;
-  readonly metric: MetricName;
+  readonly metric: WatchedMetric;
   /** Exactly those with which the operations put the metric; the stage comes first and is no operation's to know. */
   readonly dimensions: { readonly plan: string; readonly source?: string; readonly vault?: string };
   /** What it means, in words. */
@@ -27,7 +27,7 @@ export interface Watch extends Watched {
 /** Something that must keep coming: the alarm is raised by a window without one good datapoint, hence by silence. */
 export interface Heartbeat extends Watched {
   readonly shape: 'heartbeat';
-  readonly statistic: 'Sum' | 'SampleCount' | 'Minimum';
+  readonly statistic: 'Sum' | 'Minimum';
   readonly withinSeconds: number;
   /** A datapoint is good when it is at least, or at most, this. */
   readonly good: { readonly atLeast: number } | { readonly atMost: number };

@@ -99,8 +99,8 @@ function recoveryPointWithin(rpo: number, plan: string, { verify, vault }: Plan,
   return {
     ...common,
     concern: 'no recovery point within the RPO',
-    metric: 'SnapshotSeconds',
-    statistic: 'SampleCount',
+    metric: 'SnapshotTaken',
+    statistic: 'Sum',
     dimensions: { plan, source },
     says: `no snapshot was taken for ${rpo} s`,
   };
