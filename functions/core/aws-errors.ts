@@ -19,10 +19,21 @@ const UNAVAILABLE: Row = [TransientError, 'the service is failing for now; try a
 const SLOW: Row = [TransientError, 'the service did not answer in time; try again later'];
 const DROPPED: Row = [TransientError, 'the connection broke; try again later'];
 const DENIED: Row = [AccessDeniedError, 'access is denied; grant the action to these credentials'];
-const BAD_KEY: Row = [AccessDeniedError, 'the credentials are not accepted; check the access key and its secret'];
+const BAD_KEY: Row = [
+  AccessDeniedError,
+  'the credentials are not accepted; check the access key, its secret, and that the account has enabled the region',
+];
 const EXPIRED: Row = [AccessDeniedError, 'the credentials have expired; renew them'];
 const NO_CREDENTIALS: Row = [AccessDeniedError, 'there are no usable AWS credentials; sign in, or set AWS_PROFILE'];
+const NOT_ENABLED: Row = [AccessDeniedError, 'the account has not enabled this service or region; enable it first'];
+// Never NotFoundError, by which a verification would take the recovery point for damaged: the key may come back.
+const NO_KMS_KEY: Row = [
+  AccessDeniedError,
+  'its KMS key cannot be used; enable the key, and grant kms:Decrypt and kms:GenerateDataKey to these credentials',
+];
 const OTHER_REGION: Row = [InvalidInputError, 'it is in another region; set the region that it is in'];
+
+const NO_ENDPOINT: Row = [InvalidInputError, 'no address can be made of the region and the endpoint; correct them'];
 
 /** By the error's name (S3's `Code`, DynamoDB's `__type`): S3 API reference "Error responses", DynamoDB guide "Error handling". */
 const BY_NAME: ReadonlyMap<string, Row> = new Map<string, Row>([
@@ -37,6 +48,7 @@ const BY_NAME: ReadonlyMap<string, Row> = new Map<string, Row>([
   ['RequestLimitExceeded', THROTTLED],
   ['BandwidthLimitExceeded', THROTTLED],
   ['LimitExceededException', THROTTLED],
+  ['KMS.ThrottlingException', THROTTLED],
   ['InternalError', UNAVAILABLE],
   ['InternalServerError', UNAVAILABLE],
   ['InternalFailure', UNAVAILABLE],
@@ -54,6 +66,16 @@ const BY_NAME: ReadonlyMap<string, Row> = new Map<string, Row>([
   ['AccountProblem', DENIED],
   ['UnauthorizedAccess', DENIED],
   ['Forbidden', DENIED],
+  ['NotAuthorizedForSourceException', DENIED],
+  ['NotAuthorizedForDetailTypeException', DENIED],
+  ['OptInRequired', NOT_ENABLED],
+  ['NotSignedUp', NOT_ENABLED],
+  ['RegionDisabledException', NOT_ENABLED],
+  ['KMS.DisabledException', NO_KMS_KEY],
+  ['KMS.NotFoundException', NO_KMS_KEY],
+  ['KMS.KMSInvalidStateException', NO_KMS_KEY],
+  ['KMS.InvalidKeyUsageException', NO_KMS_KEY],
+  ['InvalidKeyId', NO_KMS_KEY],
   ['InvalidAccessKeyId', BAD_KEY],
   ['SignatureDoesNotMatch', BAD_KEY],
   ['InvalidSignatureException', BAD_KEY],
@@ -72,7 +94,11 @@ const BY_NAME: ReadonlyMap<string, Row> = new Map<string, Row>([
   ['CredentialsProviderError', NO_CREDENTIALS],
   ['TokenProviderError', NO_CREDENTIALS],
   ['PermanentRedirect', OTHER_REGION],
+  ['TemporaryRedirect', OTHER_REGION],
   ['AuthorizationHeaderMalformed', OTHER_REGION],
+  ['IllegalLocationConstraintException', OTHER_REGION],
+  ['InvalidBucketName', [InvalidInputError, 'this is no name of a bucket; correct it']],
+  ['EndpointError', NO_ENDPOINT],
   ['NoSuchBucket', [NotFoundError, 'there is no such bucket; check its name, or create it']],
   ['NoSuchKey', [NotFoundError, 'it is not there']],
   ['NoSuchVersion', [NotFoundError, 'this version is not there']],
@@ -90,14 +116,16 @@ const BY_CODE: ReadonlyMap<string, Row> = new Map<string, Row>([
   ['ECONNREFUSED', [TransientError, 'nothing listens there; check the endpoint, then try again']],
   ['EHOSTUNREACH', [TransientError, 'the network does not reach it; check the connection, then try again']],
   ['ENETUNREACH', [TransientError, 'the network does not reach it; check the connection, then try again']],
-  ['ENOTFOUND', [TransientError, 'its host name is unknown; check the region, the endpoint and DNS, then try again']],
+  // DNS has answered that there is no such name, which waiting does not change; not NotFoundError, since nothing is known of what is there.
+  ['ENOTFOUND', [InvalidInputError, 'there is no host of that name; check the region, the endpoint and the network']],
+  ['ERR_INVALID_URL', NO_ENDPOINT],
   ['EAI_AGAIN', [TransientError, 'DNS did not answer; try again later']],
 ]);
 
 /** By the status, for answers without a body (HEAD) and for gateways in between, whose errors have names of their own. */
 function rowByStatus(status: number | undefined): Row | undefined {
   if (status === undefined) return undefined;
-  if (status === 301) return OTHER_REGION;
+  if (status === 301 || status === 307) return OTHER_REGION;
   if (status === 401 || status === 403) return DENIED;
   if (status === 429) return THROTTLED;
   return status >= 500 && status !== 501 ? UNAVAILABLE : undefined;
@@ -171,6 +199,7 @@ function rowOf({ name, code, status, said }: Shape): Row | undefined {
     return [IntegrityError, 'the bytes are not those of the stored checksum; verify, then repair it from a replica'];
   if (name === 'Error' && said === 'Region is missing')
     return [InvalidInputError, 'no AWS region is set; set AWS_REGION'];
+  if (name === 'Error' && said.startsWith('Region not accepted')) return NO_ENDPOINT;
   // The code first: the SDK renames a reset connection to TimeoutError.
   return BY_CODE.get(code ?? '') ?? BY_NAME.get(name ?? '') ?? rowByStatus(status);
 }

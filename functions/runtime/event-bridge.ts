@@ -12,7 +12,7 @@ import type { EventPublisher } from '../core/ports.ts';
 
 /** PutEvents takes 10 entries (EventBridge API reference). */
 const BATCH = 10;
-/** A 200 may name entries that were not taken; those alone are put again. */
+/** A 200 may name entries that were not taken; those alone are put again, unless the reason is one that lasts. */
 const ATTEMPTS = 4;
 
 /**
@@ -32,10 +32,15 @@ export function eventBridgePublisher(
     Detail: JSON.stringify(event.detail),
   });
   const put = async (entries: PutEventsRequestEntry[]): Promise<PutEventsResultEntry[]> => {
+    const what = `bus ${bus}: putting ${entries.length} events`;
     try {
-      return (await client.send(new PutEventsCommand({ Entries: entries }))).Entries ?? [];
+      const results = (await client.send(new PutEventsCommand({ Entries: entries }))).Entries ?? [];
+      const refusals = results.map((result) => translateAwsError(refusalOf(result), what));
+      const lasting = refusals.find((refusal) => refusal !== undefined && !(refusal instanceof TransientError));
+      if (lasting !== undefined) throw lasting;
+      return results;
     } catch (error) {
-      throw translateAwsError(error, `bus ${bus}: putting ${entries.length} events`);
+      throw translateAwsError(error, what);
     }
   };
   return {
@@ -56,6 +61,12 @@ export function eventBridgePublisher(
       }
     },
   };
+}
+
+/** What an answer says against an entry, as the client would throw it for a whole request; undefined for one that was taken. */
+function refusalOf({ ErrorCode, ErrorMessage }: PutEventsResultEntry): Error | undefined {
+  if (ErrorCode === undefined) return undefined;
+  return Object.assign(new Error(ErrorMessage ?? ErrorCode), { name: ErrorCode });
 }
 
 /** Full jitter, up to 100 ms, 200 ms, 400 ms. */

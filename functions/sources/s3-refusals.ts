@@ -23,8 +23,8 @@ export function isRefusal(error: unknown): boolean {
   if (status === undefined || status < 400 || cannotHold(error)) return false;
   const known = translateAwsError(error, '');
   if (known instanceof TransientError || known instanceof NotFoundError) return false;
-  // Of the access errors, only this one may be about a part of what was asked for; the others are about who asks.
-  return !(known instanceof AccessDeniedError) || codeOf(error) === 'AccessDenied';
+  // Of the access errors, only these may be about a part of what was asked for; the others are about who asks.
+  return !(known instanceof AccessDeniedError) || /^(AccessDenied$|KMS\.)/.test(codeOf(error));
 }
 
 /** An attribute to blame, by S3's code and words. */

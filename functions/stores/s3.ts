@@ -23,6 +23,8 @@ export type { S3Place } from './s3-list.ts';
 /** S3 answers 409 to a conditional write that meets another in flight, and asks for a repetition (S3 user guide, "Conditional writes"). */
 const CONFLICT_ATTEMPTS = 5;
 const CONFLICT_DELAY_MS = 50;
+/** Statuses whose reason stands in the body that a HEAD does not have. */
+const UNTOLD: ReadonlySet<number | undefined> = new Set([301, 400, 403]);
 /** The client repeats a request until an answer begins; a body that breaks off after that is for the caller to ask for again. */
 const BODY_ATTEMPTS = 3;
 const BODY_DELAY_MS = 100;
@@ -60,15 +62,15 @@ export function s3BlobStore(client: S3Client, place: S3Place): BlobStore {
     }
   };
   const headUnlessAbsent = async (name: string): Promise<HeadObjectCommandOutput | undefined> => {
-    // Answers to HEAD have no body: 404 stands for an absent bucket too, in which nothing is known to be absent, and 400 for expired
-    // credentials as well as for anything else. A listing tells, by its error.
+    // Answers to HEAD have no body: 404 stands for an absent bucket too, in which nothing is known to be absent, 400 for expired
+    // credentials as well as for anything else, 403 for any that are not accepted. A listing tells, by its error.
     const askWhy = () => client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: root + name, MaxKeys: 1 }));
     try {
       const found = await head(name);
       if (found === undefined) await askWhy();
       return found;
     } catch (error) {
-      if (httpStatusOf(error) === 400) await askWhy();
+      if (UNTOLD.has(httpStatusOf(error))) await askWhy();
       throw error;
     }
   };

@@ -44,6 +44,7 @@ describe('translateAwsError', () => {
     ['RequestLimitExceeded', 400],
     ['BandwidthLimitExceeded', 509],
     ['LimitExceededException', 400],
+    ['KMS.ThrottlingException', 400],
   ])('takes %s for a throttle', (name, status) => {
     expect(translated(vendorError(name, status))).toBeInstanceOf(TransientError);
     expect(translated(vendorError(name, status)).message).toContain('fewer requests');
@@ -84,7 +85,6 @@ describe('translateAwsError', () => {
     'ECONNREFUSED',
     'EHOSTUNREACH',
     'ENETUNREACH',
-    'ENOTFOUND',
     'EAI_AGAIN',
   ])('takes %s for transient', (code) => {
     expect(translated(nodeError(code))).toBeInstanceOf(TransientError);
@@ -117,6 +117,16 @@ describe('translateAwsError', () => {
     ['InvalidObjectState', 403],
     ['CredentialsProviderError', undefined],
     ['TokenProviderError', undefined],
+    ['NotAuthorizedForSourceException', undefined],
+    ['NotAuthorizedForDetailTypeException', undefined],
+    ['OptInRequired', 403],
+    ['NotSignedUp', 403],
+    ['RegionDisabledException', 403],
+    ['KMS.DisabledException', 400],
+    ['KMS.NotFoundException', 400],
+    ['KMS.KMSInvalidStateException', 400],
+    ['KMS.InvalidKeyUsageException', 400],
+    ['InvalidKeyId', 400],
   ])('takes %s with status %s for denied access', (name, status) => {
     expect(translated(vendorError(name, status))).toBeInstanceOf(AccessDeniedError);
   });
@@ -135,10 +145,30 @@ describe('translateAwsError', () => {
   it.each([
     ['PermanentRedirect', 301],
     ['AuthorizationHeaderMalformed', 400],
+    ['TemporaryRedirect', 307],
+    ['IllegalLocationConstraintException', 400],
     ['UnknownError', 301],
+    ['UnknownError', 307],
   ])('takes %s with status %i for a wrong region', (name, status) => {
     expect(translated(vendorError(name, status))).toBeInstanceOf(InvalidInputError);
     expect(translated(vendorError(name, status)).message).toContain('region');
+  });
+
+  it.each([
+    nodeError('ENOTFOUND', { hostname: 'acme.s3.eu-west-9.amazonaws.com' }),
+    nodeError('ERR_INVALID_URL'),
+    vendorError('EndpointError'),
+    vendorError('InvalidBucketName', 400),
+    new Error('Region not accepted: region="eu west" is not a valid hostname component.'),
+    new Error('Region is missing'),
+  ])('takes an address that leads nowhere for a setting that is wrong (%s)', (error) => {
+    expect(translated(error)).toBeInstanceOf(InvalidInputError);
+  });
+
+  it('names the host that is not there, and the setting that it comes from', () => {
+    const message = translated(nodeError('ENOTFOUND', { hostname: 'acme.s3.eu-west-9.amazonaws.com' })).message;
+    expect(message).toContain('acme.s3.eu-west-9.amazonaws.com');
+    expect(message).toContain('check the region');
   });
 
   it('takes a checksum that does not match for a lack of integrity', () => {
@@ -146,10 +176,6 @@ describe('translateAwsError', () => {
       'Checksum mismatch: expected "a" but received "b" in response header "x-amz-checksum-crc32".',
     );
     expect(translated(error)).toBeInstanceOf(IntegrityError);
-  });
-
-  it('takes a client that has no region for misconfigured', () => {
-    expect(translated(new Error('Region is missing'))).toBeInstanceOf(InvalidInputError);
   });
 
   it.each([
@@ -197,7 +223,7 @@ describe('translateAwsError', () => {
   it.each([
     [nodeError('ECONNREFUSED', { address: '127.0.0.1', port: 9000 }), '127.0.0.1:9000'],
     [nodeError('ECONNREFUSED', { address: '::1', port: 9000 }), '[::1]:9000'],
-    [nodeError('ENOTFOUND', { hostname: 's3.nowhere.amazonaws.com' }), 's3.nowhere.amazonaws.com'],
+    [nodeError('EAI_AGAIN', { hostname: 's3.nowhere.amazonaws.com' }), 's3.nowhere.amazonaws.com'],
     [
       new AggregateError([nodeError('ECONNREFUSED', { address: '::1', port: 9000 }), nodeError('ECONNREFUSED')], ''),
       'at [::1]:9000: connect ECONNREFUSED',

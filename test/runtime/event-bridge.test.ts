@@ -86,6 +86,23 @@ describe('the bus', () => {
     await expect(publisher.publish(eventsOf(1))).rejects.toThrow(TransientError);
   });
 
+  it.each([
+    ['AccessDeniedException', AccessDeniedError],
+    ['NotAuthorizedForSourceException', AccessDeniedError],
+    ['NotAuthorizedForDetailTypeException', AccessDeniedError],
+    ['MalformedDetail', Error],
+  ])('is not asked again when it refuses an event for good (%s)', async (code, expected) => {
+    bridge.on(PutEventsCommand).resolves({
+      FailedEntryCount: 1,
+      Entries: [{ ErrorCode: 'ThrottlingException' }, { ErrorCode: code, ErrorMessage: 'said the bus' }],
+    });
+    const publishing = publisher.publish(eventsOf(2));
+    await expect(publishing).rejects.toThrow(expected);
+    await expect(publishing).rejects.toThrow('said the bus');
+    await expect(publishing).rejects.not.toThrow(TransientError);
+    expect(pauses).toEqual([]);
+  });
+
   it('refuses by an error that says what to do', async () => {
     const refusal = Object.assign(new Error('not authorized to perform: events:PutEvents'), {
       name: 'AccessDeniedException',

@@ -208,6 +208,7 @@ describe('finding over the wire', () => {
     [404, 404, 'NoSuchBucket', NotFoundError, 'no such bucket'],
     [404, 403, 'AccessDenied', AccessDeniedError, 'access is denied'],
     [400, 400, 'ExpiredToken', AccessDeniedError, 'have expired'],
+    [403, 403, 'InvalidAccessKeyId', AccessDeniedError, 'not accepted'],
     [403, 200, 'unused', AccessDeniedError, 'access is denied'],
     [503, 200, 'unused', TransientError, 'failing for now'],
     [301, 200, 'unused', Error, 'another region'],
