@@ -33,9 +33,14 @@ const placeUri = z.string().transform((text, context) => {
   }
 });
 
+/** Becomes a part of a host name. Stores other than AWS have regions of their own; `eu-west-1a` is a zone within one. */
+const region = z
+  .string()
+  .regex(/^(?!.*-\d+[a-z]$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'is no region; write its code, such as eu-west-1');
+
 export const vaultSchema = z.strictObject({
   url: placeUri,
-  region: z.string().min(1).optional(),
+  region: region.optional(),
   lock: z
     .strictObject({ mode: z.enum(['governance', 'compliance']), days: z.number().int().min(1).max(36_500) })
     .optional(),

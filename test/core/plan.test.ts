@@ -37,3 +37,40 @@ describe('the places of a plan file', () => {
     expect(problemsOf(vaults, source)).toEqual([]);
   });
 });
+
+describe('the region of a vault', () => {
+  const problemOf = (region: string): string | undefined => {
+    const vaults = { one: { url: 's3://bucket/v', region } };
+    const parsed = configSchema.safeParse({ vaults, plans: { app: { sources: ['file:///data'], vault: 'one' } } });
+    return parsed.error?.issues[0]?.message;
+  };
+
+  it.each([
+    'eu-west-1',
+    'us-gov-west-1',
+    'us-isob-east-1',
+    'cn-north-1',
+    'eusc-de-east-1',
+    'ap-southeast-5',
+    'auto',
+    'nyc3',
+    'fsn1',
+    'ru-central1',
+  ])('may be %s', (region) => {
+    expect(problemOf(region)).toBeUndefined();
+  });
+
+  it.each([
+    '',
+    'EU (Ireland)',
+    'eu_west_1',
+    'eu west 1',
+    'Frankfurt',
+    ' eu-west-1',
+    'eu-west-1a',
+    'eu-west-1.',
+    '-eu-west-1',
+  ])('is refused as %j, with a code to go by', (region) => {
+    expect(problemOf(region)).toBe('is no region; write its code, such as eu-west-1');
+  });
+});
