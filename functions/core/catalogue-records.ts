@@ -158,5 +158,9 @@ export const restoreRecordSchema = z.object({
   failed: count,
   bytes: count,
   measuredRtoSeconds: z.number().nonnegative().optional(),
+  /** Why it broke off, one sentence that ends with the mend where there is one. */
+  reason: z.string().optional(),
+  /** The name of the error by which it broke off. */
+  error: z.string().optional(),
 });
 export type RestoreRecord = z.infer<typeof restoreRecordSchema>;

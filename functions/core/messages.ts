@@ -162,12 +162,42 @@ export interface RestoreOutput extends WorkerOutput {
   readonly reportKey: string;
 }
 
-export const recordFailureInput = sourceWork.extend({
-  /** As Step Functions catches it: `Error` is the error's name, `Cause` a text or the Lambda's JSON. */
-  error: z.object({ Error: z.string().default('Error'), Cause: z.string().default('') }),
+/** As Step Functions catches it: `Error` is the error's name, `Cause` a text or the Lambda's JSON, and not always there. */
+const caughtError = z.object({
+  Error: z.string().default('Error'),
+  Cause: z
+    .string()
+    .nullish()
+    .transform((cause) => cause ?? ''),
+});
+export type CaughtError = z.output<typeof caughtError>;
+
+const sourceFailure = sourceWork.extend({
+  error: caughtError,
   /** The replica vault, when it is a replication that failed: the source itself is safe. */
   replica: z.string().optional(),
 });
+export type SourceFailure = z.output<typeof sourceFailure>;
+
+const count = z.number().int().nonnegative();
+
+const restoreFailure = z.object({
+  error: caughtError,
+  /** Leaves no record. */
+  dryRun: z.boolean().default(false),
+  /** What the restore's last call that ended well returned. */
+  progress: z.object({
+    restoreId: z.string(),
+    restored: count,
+    skipped: count,
+    removed: count,
+    failed: count,
+    bytes: count,
+  }),
+});
+export type RestoreFailure = z.output<typeof restoreFailure>;
+
+export const recordFailureInput = z.union([sourceFailure, restoreFailure]);
 export type RecordFailureInput = z.output<typeof recordFailureInput>;
 
 export const finishRunInput = z.object({ runId });

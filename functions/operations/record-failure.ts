@@ -1,19 +1,25 @@
 import * as z from 'zod';
 import type { SourceRun } from '../core/catalogue-records.ts';
 import { NotFoundError } from '../core/errors.ts';
-import type { RecordFailureInput } from '../core/messages.ts';
+import type { CaughtError, RecordFailureInput, RestoreFailure, SourceFailure } from '../core/messages.ts';
 import type { Ports } from '../core/ports.ts';
 import { findSourceState } from './find-source-state.ts';
 
-type RecordFailurePorts = Pick<Ports, 'clock' | 'runs' | 'recoveryPoints'>;
+type RecordFailurePorts = Pick<Ports, 'clock' | 'runs' | 'recoveryPoints' | 'proofs'>;
 
 const MAX_REASON = 1000;
+
+/** Notes what a machine caught, where a person looks for it: at the source of a run, or at the restore. */
+export async function recordFailure(input: RecordFailureInput, ports: RecordFailurePorts): Promise<void> {
+  if ('sourceId' in input) await recordSource(input, ports);
+  else await recordRestore(input, ports);
+}
 
 /**
  * Notes that a source (or one of its replicas) failed in a run, so that it is visible and the others go on. The first specific error is kept:
  * what the machine reports afterwards is only that a child failed.
  */
-export async function recordFailure(input: RecordFailureInput, ports: RecordFailurePorts): Promise<void> {
+async function recordSource(input: SourceFailure, ports: RecordFailurePorts): Promise<void> {
   const source = (await ports.runs.listSources(input.runId)).find((one) => one.sourceId === input.sourceId);
   if (source === undefined)
     throw new NotFoundError(`run ${input.runId} has no source ${input.sourceId} to record a failure of`);
@@ -46,22 +52,54 @@ async function noteInState(source: SourceRun, error: string, reason: string, por
   await ports.recoveryPoints.putState({ ...(known ?? { sourceId, sourceUri, plan, token }), lastFailure });
 }
 
+/** Notes that a restore broke off. One that has come to its end stays as it is: then only its answer to the machine was lost. */
+async function recordRestore(
+  { error, progress, dryRun }: RestoreFailure,
+  { clock, proofs }: Pick<Ports, 'clock' | 'proofs'>,
+): Promise<void> {
+  if (dryRun) return;
+  const { restoreId, restored, skipped, removed, failed, bytes } = progress;
+  for await (const record of proofs.listRestores()) {
+    if (record.restoreId !== restoreId) continue;
+    const now = clock.now();
+    const measuredRtoSeconds = (now.getTime() - Date.parse(record.startedAt)) / 1000;
+    const counts = { restored, skipped, removed, failed, bytes, measuredRtoSeconds };
+    const broken = { ...counts, status: 'failed' as const, finishedAt: now.toISOString() };
+    if (record.status === 'running') await proofs.recordRestore({ ...record, ...broken, ...describe(error) });
+    if (record.status === 'failed') await proofs.recordRestore({ ...record, ...describe(error) });
+    return;
+  }
+  throw new NotFoundError(`there is no restore ${restoreId} to record a failure of`);
+}
+
 /**
  * What failed, from what the machine caught: a Lambda's cause is JSON of `errorType` and `errorMessage`, a nested execution's (Error
  * `States.TaskFailed`) the JSON of the execution with its own `Error` and `Cause`, the local engine's the message itself.
  */
-function describe({ Error: error, Cause: cause }: RecordFailureInput['error']): {
+function describe({ Error: error, Cause: cause }: CaughtError): {
   readonly error: string;
   readonly reason: string;
 } {
   const inner = parseCause(cause);
   if (inner?.errorMessage !== undefined) return { error, reason: inner.errorMessage.slice(0, MAX_REASON) };
-  if (inner?.Error !== undefined) return describe({ Error: inner.Error, Cause: inner.Cause ?? '' });
-  return { error, reason: (cause || error).slice(0, MAX_REASON) };
+  const nested = inner?.Error ?? (inner?.Status === undefined ? undefined : ENDED[inner.Status]);
+  if (nested !== undefined) return describe({ Error: nested, Cause: inner?.Cause ?? '' });
+  return { error, reason: cause === '' ? unexplained(error) : cause.slice(0, MAX_REASON) };
+}
+
+/** Executions that end from outside may have no error of their own. */
+const ENDED: Readonly<Record<string, string>> = { TIMED_OUT: 'States.Timeout', ABORTED: 'States.Aborted' };
+
+/** A step that is given up for its time comes with its name alone. */
+function unexplained(error: string): string {
+  return error === 'States.Timeout'
+    ? 'a step took longer than its limit and was given up; see the log of its function'
+    : `${error}, of which no cause was told; see the history of the execution`;
 }
 
 const causeSchema = z.object({
   errorMessage: z.string().optional(),
+  Status: z.string().optional(),
   Error: z.string().optional(),
   Cause: z.string().optional(),
 });

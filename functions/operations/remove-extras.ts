@@ -2,6 +2,7 @@ import type { EntryKey } from '../core/entry.ts';
 import { InvalidInputError, messageOf } from '../core/errors.ts';
 import { isOutOfTime } from './out-of-time.ts';
 import { justBefore } from './read-entry.ts';
+import { concernsPlace } from './restore-entries.ts';
 import { addProblem } from './restore-session.ts';
 import { chosenEntries, listTarget, type Restoring } from './restoring.ts';
 import { zipByKey } from './zip-by-key.ts';
@@ -18,7 +19,7 @@ export async function removeExtras(restoring: Restoring): Promise<EntryKey | und
       if (!input.dryRun) await target.remove(key);
       session.removed += 1;
     } catch (error) {
-      if (!(error instanceof InvalidInputError)) throw error;
+      if (!(error instanceof InvalidInputError) || concernsPlace(error)) throw error;
       session.failed += 1;
       addProblem(session, messageOf(error));
     }

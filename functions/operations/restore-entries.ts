@@ -32,7 +32,7 @@ export type RestoredEntry =
 
 /**
  * Restores entries, in key order. One that fails (damaged in the vault, not to be held by the place) is named and harms no other.
- * @throws TransientError, and errors that are no entry's own (refused credentials, bugs).
+ * @throws TransientError, and errors that are no entry's own (refused credentials, a place or a vault that is not there, bugs).
  */
 export async function* restoreEntries(
   vault: Vault,
@@ -55,7 +55,17 @@ const faultOf = (error: unknown): 'vault' | 'place' | 'other' =>
   error instanceof IntegrityError ? 'vault' : error instanceof InvalidInputError ? 'place' : 'other';
 
 const isEntrysOwn = (error: unknown): boolean =>
-  error instanceof BackupError && !(error instanceof TransientError) && !(error instanceof AccessDeniedError);
+  error instanceof BackupError &&
+  !(error instanceof TransientError || error instanceof AccessDeniedError) &&
+  !concernsPlace(error);
+
+/**
+ * Whether the service itself has refused, and not for the bytes: then the bucket is not there, in another region, or under no address, and
+ * what is true of one entry is true of all.
+ */
+export function concernsPlace(error: BackupError): boolean {
+  return error.context.awsError !== undefined && !(error instanceof IntegrityError);
+}
 
 /** What differs between an entry and what a place holds under its key, in words; undefined when nothing does. */
 export async function findDifference(

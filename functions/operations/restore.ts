@@ -53,44 +53,40 @@ export async function restore(input: RestoreInput, ports: RestorePorts, deadline
   const session =
     resumed === undefined ? await newSession({ ...input, to }, ports) : await loadSession(ports.work, resumed);
   const cursor = resumed ?? firstCursor(input, session);
-  const { point } = session;
+  if (resumed === undefined) return begin(await open(input, session, cursor, ports, deadline), ports);
+  try {
+    return await goOn(await open(input, session, cursor, ports, deadline), ports);
+  } catch (error) {
+    // A transient failure is tried again by the machine; any other ends the restore, which must not look as if it were still at work.
+    if (!(error instanceof TransientError) && !input.dryRun) await tell(session, 'failed', ports);
+    throw error;
+  }
+}
+
+/** Everything that a call works with. @throws InvalidInputError when the key given cannot read. */
+async function open(
+  input: RestoreInput,
+  session: RestoreSession,
+  cursor: RestoreCursor,
+  ports: RestorePorts,
+  deadline: Deadline,
+): Promise<Restoring> {
+  const { point, to } = session;
   const vault = await ports.openVault(point.vault);
   if (vault.keys.contentPrivateKey === undefined && !input.dryRun)
     throw new InvalidInputError(
       `the key given opens vault ${point.vault} for backing up only; restore with a key or passphrase of kind read`,
     );
   const chain = await readChain(vault, point.sourceId, point.chain);
-  const target = ports.openTarget(to);
-  const restoring: Restoring = {
-    input,
-    session,
-    cursor,
-    vault,
-    chain,
-    target,
-    chosen: chooseKeys(input.include, input.exclude),
-    deadline,
-    onEntry: () =>
-      ports.progress({
-        step: 'restore',
-        source: to,
-        entries: session.restored + session.skipped,
-        bytes: session.bytes,
-      }),
-  };
-  if (resumed === undefined) {
-    await begin(restoring, ports);
-    await saveSession(ports.work, session, cursor.part);
-    return outputOf(session, 'running', ports.clock.now(), formatCursor(cursor));
-  }
-
-  try {
-    return await goOn(restoring, ports);
-  } catch (error) {
-    // A transient failure is tried again by the machine; any other ends the restore, which must not look as if it were still at work.
-    if (!(error instanceof TransientError) && !input.dryRun) await tell(session, 'failed', ports);
-    throw error;
-  }
+  const onEntry = () =>
+    ports.progress({
+      step: 'restore',
+      source: to,
+      entries: session.restored + session.skipped,
+      bytes: session.bytes,
+    });
+  const chosen = chooseKeys(input.include, input.exclude);
+  return { input, session, cursor, vault, chain, target: ports.openTarget(to), chosen, deadline, onEntry };
 }
 
 async function goOn(restoring: Restoring, ports: RestorePorts): Promise<RestoreOutput> {
@@ -123,7 +119,9 @@ function refuseVaults(to: string, ports: RestorePorts): void {
       throw new InvalidInputError(`${to} overlaps with vault ${name} (${vault.url}); restore into a place of its own`);
 }
 
-async function begin({ input, session, target, chain }: Restoring, ports: RestorePorts): Promise<void> {
+/** The first call. The record of the restore comes last, so that none is left of a restore that could not begin. */
+async function begin(restoring: Restoring, ports: RestorePorts): Promise<RestoreOutput> {
+  const { input, session, target, chain, cursor } = restoring;
   if (input.onConflict === 'fail' && !input.exact && !input.dryRun) {
     const first = await firstEntry(target);
     if (first !== undefined)
@@ -134,7 +132,9 @@ async function begin({ input, session, target, chain }: Restoring, ports: Restor
   const unprotected = chain.at(-1)?.unprotected ?? [];
   for (const { key, reason } of unprotected)
     addProblem(session, `${quoteKey(key as EntryKey)} was not protected: ${reason}`);
+  await saveSession(ports.work, session, cursor.part);
   if (!input.dryRun) await ports.proofs.recordRestore(recordOf(session, 'running', ports.clock.now()));
+  return outputOf(session, 'running', ports.clock.now(), formatCursor(cursor));
 }
 
 async function firstEntry(target: SourceReader): Promise<EntryKey | undefined> {

@@ -1,7 +1,17 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { runMachine } from '../../functions/local/engine.ts';
 import { allStates } from '../statemachines/definitions.ts';
-import { errorOf, finishedAs, inventoryOf, play, type Script, shardsOf, throwing, workOf } from './engine-fakes.ts';
+import {
+  errorOf,
+  finishedAs,
+  inventoryOf,
+  play,
+  type Script,
+  shardsOf,
+  type TaskInput,
+  throwing,
+  workOf,
+} from './engine-fakes.ts';
 
 const nothing = { tasks: {}, readWork: async () => Buffer.from('[]') };
 
@@ -193,6 +203,10 @@ it('enters every state of every machine in some case', async () => {
   const all: Script = { 'take-inventory': (input) => inventoryOf(input, { verify: true, replicas: [{ to: 'a' }] }) };
   const rebase = { status: 'rebase', recoveryPointId: 'x@primary', fullBecause: 'damaged' };
   const outcome = (value: string) => () => ({ done: true, outcome: value, reason: 'r' });
+  const begun = (error: string) => (given: TaskInput) => {
+    if (given.progress !== undefined) throw errorOf(error, '');
+    return { done: false };
+  };
   const input = { recoveryPointId: 'x@primary', plan: 'p', to: 'x' };
   const played = await Promise.all([
     play('backup', all),
@@ -208,6 +222,12 @@ it('enters every state of every machine in some case', async () => {
     play('restore', { restore: throwing('NotFoundError') }, { input }),
     play('replicate', {}, { input }),
     play('replicate', { replicate: throwing('NotFoundError') }, { input }),
+    play('backup', { 'start-run': throwing('States.Timeout', '') }),
+    play('backup', { 'take-snapshot': throwing('States.Timeout', '') }),
+    play('verify', { verify: () => ({ done: true, outcome: 'unheard-of' }) }, { input }),
+    play('verify', { verify: throwing('States.Timeout', '') }, { input }),
+    play('restore', { restore: begun('States.Timeout') }, { input }),
+    play('replicate', { replicate: throwing('States.Timeout', '') }, { input }),
   ]);
   const entered = new Set(
     played.flatMap(({ events }) => events).map(({ machine, state }) => `${machine.split('/')[0]}/${state}`),

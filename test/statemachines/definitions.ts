@@ -4,7 +4,8 @@ import { z } from 'zod';
 
 const folder = new URL('../../statemachines/', import.meta.url);
 
-const ruleSchema = z.looseObject({ Next: z.string() });
+const conditionSchema = z.looseObject({ Variable: z.string().optional(), IsPresent: z.boolean().optional() });
+const ruleSchema = conditionSchema.extend({ Next: z.string(), And: z.array(conditionSchema).optional() });
 const catcherSchema = z.object({ ErrorEquals: z.array(z.string()), Next: z.string(), ResultPath: z.unknown() });
 const retrierSchema = z.object({
   ErrorEquals: z.array(z.string()),
@@ -19,6 +20,11 @@ const stateSchema = z.looseObject({
   Type: z.string(),
   Comment: z.string().optional(),
   Resource: z.string().optional(),
+  Parameters: z.record(z.string(), z.unknown()).optional(),
+  Error: z.string().optional(),
+  ErrorPath: z.string().optional(),
+  Cause: z.string().optional(),
+  CausePath: z.string().optional(),
   TimeoutSeconds: z.number().optional(),
   Next: z.string().optional(),
   End: z.boolean().optional(),

@@ -33,6 +33,33 @@ const RETRIED_OF_AWS = [
   'StepFunctions.SdkClientException',
 ];
 
+/**
+ * Error names under which AWS also tells that the machine's own role may not do something, or that something is gone: the messages of all
+ * other refusals are the functions' own. A minute must be enough for them.
+ */
+const PERHAPS_REFUSED = [
+  'Lambda.AWSLambdaException',
+  'Lambda.Unknown',
+  'StepFunctions.AWSStepFunctionsException',
+  'States.ItemReaderFailed',
+];
+
+/** What no waiting changes, as the functions and AWS name it. */
+const LASTING = [
+  ...ERROR_NAMES.filter((error) => error !== 'TransientError'),
+  'Error',
+  'TypeError',
+  'States.Permissions',
+  'States.Runtime',
+  'States.TaskFailed',
+  'States.ExceedToleratedFailureThreshold',
+  'Lambda.AccessDeniedException',
+  'Lambda.ResourceNotFoundException',
+  'Lambda.KMSAccessDeniedException',
+  'Runtime.ImportModuleError',
+  'StepFunctions.StateMachineDoesNotExistException',
+];
+
 const isLambdaTask = (resource: string | undefined) => resource?.endsWith('FunctionArn}') === true;
 const tasks = allStates.filter(({ state }) => state.Type === 'Task');
 const lambdaTasks = tasks.filter(({ state }) => isLambdaTask(state.Resource));
@@ -130,6 +157,57 @@ describe('every Retry', () => {
   it.each(retriers)('$where/$name ($index) retries nothing but what may pass', ({ retrier }) => {
     for (const error of retrier.ErrorEquals) expect(['TransientError', ...RETRIED_OF_AWS]).toContain(error);
   });
+
+  it.each(retriers)('$where/$name ($index) retries nothing that lasts, by name or by wildcard', ({ retrier }) => {
+    expect(retrier.ErrorEquals.filter((error) => ['States.ALL', ...LASTING].includes(error))).toEqual([]);
+  });
+
+  it.each(retriers.filter(({ retrier }) => retrier.ErrorEquals.some((error) => PERHAPS_REFUSED.includes(error))))(
+    '$where/$name ($index) waits less than a minute in all for what may be a refusal',
+    ({ retrier }) => {
+      const { IntervalSeconds, BackoffRate, MaxDelaySeconds, MaxAttempts } = retrier;
+      const waits = Array.from({ length: MaxAttempts }, (_, n) =>
+        Math.min(MaxDelaySeconds, IntervalSeconds * BackoffRate ** n),
+      );
+      expect(waits.reduce((sum, wait) => sum + wait)).toBeLessThan(60);
+    },
+  );
+});
+
+describe('every Fail', () => {
+  const failing = machineNames
+    .flatMap(scopesOf)
+    .flatMap(({ where, scope }) =>
+      Object.entries(scope.States).map(([name, state]) => ({
+        where,
+        name,
+        state,
+        states: Object.values(scope.States),
+      })),
+    )
+    .filter(({ state }) => state.Type === 'Fail');
+
+  it.each(failing)('$where/$name has an error and a cause', ({ state }) => {
+    expect(state.Error ?? state.ErrorPath).toBeDefined();
+    expect(state.Cause ?? state.CausePath).toBeDefined();
+  });
+
+  it.each(failing.filter(({ state }) => state.CausePath !== undefined))(
+    '$where/$name is reached only where the text of its cause is there',
+    ({ name, state, states }) => {
+      const leading = states.filter((other) => nextOf(other).includes(name));
+      expect(leading.length).toBeGreaterThan(0);
+      for (const other of leading) {
+        const makes = Object.keys(other.Parameters ?? {}).map((field) => `$.${field.replace(/\.\$$/, '')}`);
+        const looked = (other.Choices ?? [])
+          .filter((rule) => rule.Next === name)
+          .flatMap((rule) => [rule, ...(rule.And ?? [])])
+          .flatMap(({ Variable, IsPresent }) => (IsPresent === true ? [Variable] : []));
+        expect([...makes, ...looked]).toContain(state.CausePath);
+        expect(other.Default).not.toBe(name);
+      }
+    },
+  );
 });
 
 it('names no error of its own that is not in errors.ts', () => {

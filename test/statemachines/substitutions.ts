@@ -12,7 +12,7 @@ export const SUBSTITUTIONS = {
     'WorkBucket',
   ],
   replicate: ['ReplicateFunctionArn'],
-  restore: ['RestoreFunctionArn'],
+  restore: ['RecordFailureFunctionArn', 'RestoreFunctionArn'],
   verify: ['VerifyFunctionArn'],
 } as const;
 
