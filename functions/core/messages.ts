@@ -210,4 +210,6 @@ export interface FinishRunOutput {
   readonly recoveryPoints: readonly RecoveryPointId[];
   readonly failed: number;
   readonly skipped: number;
+  /** A sentence for each source with which something is wrong, the first 20 of them; the catalogue holds all. */
+  readonly problems: readonly string[];
 }

@@ -85,8 +85,8 @@ export type OpenedEntry =
     }
   /** Deleted since it was listed. */
   | { readonly state: 'gone' }
-  /** It is there but cannot be read, for a reason that another attempt will not mend. */
-  | { readonly state: 'unprotected'; readonly reason: string };
+  /** It is there but cannot be read, for a reason that another attempt will not mend; `denied` when these credentials may not. */
+  | { readonly state: 'unprotected'; readonly reason: string; readonly denied?: true };
 
 /** Reads one source (or a restore's target, which is read back the same way). */
 export interface SourceReader {

@@ -1,5 +1,6 @@
 import type { RecoveryPoint, SourceRun, SourceState } from '../core/catalogue-records.ts';
-import { ConflictError, IntegrityError } from '../core/errors.ts';
+import { type EntryKey, quoteKey } from '../core/entry.ts';
+import { AccessDeniedError, ConflictError, IntegrityError } from '../core/errors.ts';
 import { findSuspicion } from '../core/guard.ts';
 import { type RecoveryPointId, recoveryPointIdOf } from '../core/ids.ts';
 import { type Manifest, manifestName, type PackRef, sealManifest } from '../core/manifest.ts';
@@ -30,7 +31,8 @@ type CommitSnapshotPorts = Pick<
 /**
  * Makes the snapshot exist: writes the manifest, then the catalogue. A manifest that is there already (a repeated call) is taken as the
  * truth. Where a worker found the chain damaged, nothing is written and the answer is `rebase`.
- * @throws ConflictError when the run lost its lease; IntegrityError when a worker's result is missing.
+ * @throws ConflictError when the run lost its lease; IntegrityError when a worker's result is missing; AccessDeniedError when nothing of
+ * the source may be read.
  */
 export async function commitSnapshot(
   input: CommitSnapshotInput,
@@ -43,11 +45,21 @@ export async function commitSnapshot(
   const parts = await readParts(ports, work, inventory);
   const damaged = parts.find((part) => part.baseDamaged !== undefined)?.baseDamaged;
   if (damaged !== undefined) return rebase(inventory, input, damaged, recoveryPointId, ports);
+  refuseDenied(parts, source);
 
   const vault = await ports.openVault(inventory.vault);
   const manifest = await writeManifest(buildManifest(input, source, inventory, parts, ports), vault, ports);
   await recordSnapshot(manifest, inventory.vault, source, ports);
   return { status: 'committed', recoveryPointId };
+}
+
+/** @throws AccessDeniedError where refusals are all that came of the source: a permission is missing then, and no entry. */
+function refuseDenied(parts: readonly Part[], { sourceUri }: SourceRun): void {
+  const denied = parts.reduce((total, part) => total + part.denied, 0);
+  if (denied === 0 || parts.some((part) => part.counts.entries > 0)) return;
+  const [first] = parts.flatMap((part) => part.unprotected);
+  const said = first === undefined ? '' : `, such as ${quoteKey(first.key as EntryKey)}: ${first.reason}`;
+  throw new AccessDeniedError(`${sourceUri}: none of its entries can be read${said}`);
 }
 
 async function readParts(
@@ -177,7 +189,7 @@ async function recordSnapshot(
   const known = await ports.recoveryPoints.find(point.recoveryPointId);
   if (known === undefined) await ports.recoveryPoints.put(point);
   await ports.recoveryPoints.putState(await advanceState(point, source.token, ports));
-  await ports.runs.putSource({ ...source, status: 'committed' });
+  await ports.runs.putSource({ ...source, status: 'committed', ...unprotectedOf(manifest) });
   const ids = {
     recoveryPointId: point.recoveryPointId,
     sourceId: point.sourceId,
@@ -210,6 +222,19 @@ async function recordSnapshot(
       value: (Date.parse(point.finishedAt) - Date.parse(point.startedAt)) / 1000,
     },
   ]);
+}
+
+/** What a person reads at the source of the run: how many, and the first with its reason; the manifest names all. */
+function unprotectedOf({ unprotected }: Manifest): { readonly reason?: string } {
+  const [first] = unprotected;
+  if (first === undefined) return {};
+  const said = `${quoteKey(first.key as EntryKey)}: ${first.reason}`.slice(0, 500);
+  return {
+    reason:
+      unprotected.length === 1
+        ? `an entry is not protected: ${said}`
+        : `${unprotected.length} entries are not protected, the first of them ${said}`,
+  };
 }
 
 async function advanceState(

@@ -8,6 +8,10 @@ import { pointsOfRun } from './points-of-run.ts';
 type FinishRunPorts = Pick<Ports, 'clock' | 'config' | 'runs' | 'leases' | 'recoveryPoints' | 'events' | 'metrics'>;
 type FinalStatus = FinishRunOutput['status'];
 
+/** Problems beyond these are in the catalogue only: what passes between states stays small. */
+const MAX_PROBLEMS = 20;
+const MAX_PROBLEM = 500;
+
 const EVENT: Readonly<Record<FinalStatus, EventType>> = {
   succeeded: 'Run Succeeded',
   partial: 'Run Partial',
@@ -56,7 +60,18 @@ export async function finishRun(input: FinishRunInput, ports: FinishRunPorts): P
     recoveryPoints: points.map((point) => point.recoveryPointId),
     failed,
     skipped,
+    problems: problemsOf(sources),
   };
+}
+
+/** What the alarm leads to: the run's own error only says that something failed. */
+function problemsOf(sources: readonly SourceRun[]): readonly string[] {
+  return sources
+    .flatMap(({ sourceUri, error, reason }) =>
+      error === undefined && reason === undefined ? [] : [[sourceUri, error, reason].filter(Boolean).join(': ')],
+    )
+    .slice(0, MAX_PROBLEMS)
+    .map((problem) => problem.slice(0, MAX_PROBLEM));
 }
 
 /**
@@ -78,7 +93,12 @@ function finalState(source: SourceRun, points: readonly RecoveryPoint[], plan: P
     return {
       ...committed,
       error: 'NotVerified',
-      reason: `the snapshot was not verified (${verified ?? 'no verification ended'}); see holdfast show`,
+      reason: [
+        source.reason,
+        `the snapshot was not verified (${verified ?? 'no verification ended'}); see holdfast show`,
+      ]
+        .filter(Boolean)
+        .join('; '),
     };
   return { ...source, status: 'succeeded' };
 }

@@ -1,5 +1,5 @@
 import type { Run, SourceRun } from '../core/catalogue-records.ts';
-import { ConflictError } from '../core/errors.ts';
+import { ConflictError, messageOf, TransientError } from '../core/errors.ts';
 import {
   type RunId,
   runIdOf,
@@ -27,7 +27,7 @@ type StartRunPorts = Pick<Ports, 'clock' | 'config' | 'runs' | 'leases' | 'recov
  * @throws InvalidInputError for an unknown plan.
  */
 export async function startRun(input: StartRunInput, ports: StartRunPorts): Promise<StartRunOutput> {
-  const plan = getPlan(ports.config, input.plan);
+  getPlan(ports.config, input.plan);
   const scheduledAt = new Date(input.scheduledAt).toISOString();
   const runId = runIdOf(input.plan, input.kind, scheduledAt);
   const startedAt = ports.clock.now().toISOString();
@@ -36,10 +36,24 @@ export async function startRun(input: StartRunInput, ports: StartRunPorts): Prom
   if (run.status === 'succeeded' || run.status === 'skipped')
     return { runId, plan: input.plan, status: 'done', sources: [] };
   if (!created && run.status !== 'running') await ports.runs.update({ ...asked, startedAt: run.startedAt });
+  try {
+    const sources = await claimSources(input, run, ports);
+    const { plan, kind } = input;
+    if (created) await ports.events.publish([{ type: 'Run Started', detail: { runId, plan, kind, scheduledAt } }]);
+    return { runId, plan, status: sources.length > 0 ? 'started' : 'skipped', sources };
+  } catch (error) {
+    // Nobody would close a run that could not begin. What keeps it from being closed here is most likely the same error.
+    if (!(error instanceof TransientError)) await abandon(run, error, ports).catch(() => {});
+    throw error;
+  }
+}
 
+/** The sources that are left to do, each with its lease and recorded. */
+async function claimSources(input: StartRunInput, run: Run, ports: StartRunPorts): Promise<SourceWork[]> {
+  const { runId } = run;
   const before = new Map((await ports.runs.listSources(runId)).map((source) => [source.sourceId, source]));
   const sources: SourceWork[] = [];
-  for (const { uri } of plan.sources) {
+  for (const { uri } of getPlan(ports.config, input.plan).sources) {
     const sourceId = sourceIdOf(uri);
     const known = before.get(sourceId);
     if (known?.status === 'succeeded' || known?.status === 'skipped') continue;
@@ -48,11 +62,19 @@ export async function startRun(input: StartRunInput, ports: StartRunPorts): Prom
     await ports.runs.putSource(source);
     if (source.status === 'running') sources.push({ plan: input.plan, runId, sourceId, snapshotId });
   }
-  if (created)
-    await ports.events.publish([
-      { type: 'Run Started', detail: { runId, plan: input.plan, kind: input.kind, scheduledAt } },
-    ]);
-  return { runId, plan: input.plan, status: sources.length > 0 ? 'started' : 'skipped', sources };
+  return sources;
+}
+
+/** Closes a run as failed, with the reason at each of its sources, and gives up what it held. */
+async function abandon(run: Run, cause: unknown, ports: StartRunPorts): Promise<void> {
+  const { runId } = run;
+  const [error, reason] = [cause instanceof Error ? cause.name : 'Error', messageOf(cause)];
+  for (const source of await ports.runs.listSources(runId)) {
+    if (source.status === 'running') await ports.runs.putSource({ ...source, status: 'failed', error, reason });
+    const lease = await ports.leases.find(source.sourceId);
+    if (lease?.holder === runId) await ports.leases.release(lease);
+  }
+  await ports.runs.update({ ...run, status: 'failed', finishedAt: ports.clock.now().toISOString() });
 }
 
 /** The source with its lease, or skipped when another run holds it. */

@@ -169,7 +169,10 @@ async function takeEntry(
     try {
       const opened: Opened = attempt === 1 && first !== 'later' ? first : await reader.open(listed);
       if (opened.state === 'gone') return await tally.missing(difference, writer);
-      if (opened.state === 'unprotected') return await tally.keep(difference, opened.reason, writer);
+      if (opened.state === 'unprotected') {
+        if (opened.denied) tally.denied();
+        return await tally.keep(difference, opened.reason, writer);
+      }
       const { fingerprint, attributes, content } = opened;
       const stored = await writer.content(
         { key: listed.key, fingerprint, attributes },

@@ -16,14 +16,16 @@ export interface Tally {
   missing(difference: SourceDifference, writer: SnapshotWriter): Promise<void>;
   /** Could not be read or listed: what the chain has is kept. `reason` is absent for what lies below a named one. */
   keep(difference: SourceDifference, reason: string | undefined, writer: SnapshotWriter): Promise<void>;
-  result(): Pick<Part, 'unprotected' | 'counts' | 'known' | 'lost' | 'contentBytes' | 'readBytes'>;
+  /** Of what is kept, one more that these credentials may not read. */
+  denied(): void;
+  result(): Pick<Part, 'unprotected' | 'denied' | 'counts' | 'known' | 'lost' | 'contentBytes' | 'readBytes'>;
 }
 
 /** `onProgress` is told entries and bytes so far. */
 export function tallyChanges(kind: SnapshotKind, onProgress: (entries: number, bytes: number) => void): Tally {
   const counts = { entries: 0, added: 0, changed: 0, removed: 0 };
   const unprotected: Unprotected[] = [];
-  let [known, lost, contentBytes, readBytes] = [0, 0, 0, 0];
+  let [known, lost, denied, contentBytes, readBytes] = [0, 0, 0, 0, 0];
 
   const newestOf = ({ merged }: SourceDifference) => findPresent(merged?.newest);
   /** What added and changed are told by: the state that the snapshot is relative to. */
@@ -84,6 +86,9 @@ export function tallyChanges(kind: SnapshotKind, onProgress: (entries: number, b
       if (newest !== undefined) await carry(difference, newest, writer);
       else if (kind === 'differential' && baseOf(difference) !== undefined) await writer.removed(difference.key);
     },
-    result: () => ({ unprotected, counts, known, lost, contentBytes, readBytes }),
+    denied() {
+      denied += 1;
+    },
+    result: () => ({ unprotected, denied, counts, known, lost, contentBytes, readBytes }),
   };
 }

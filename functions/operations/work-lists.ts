@@ -49,6 +49,8 @@ export const partSchema = z.object({
   packs: z.array(packRefSchema),
   merkle: z.object({ count, head: hashes, split: z.boolean(), groups: hashes, tail: hashes }),
   unprotected: z.array(unprotectedSchema),
+  /** How many of the unprotected these credentials may not read. */
+  denied: count,
   counts: z.object({ entries: count, added: count, changed: count, removed: count }),
   /** Entries in the state before, and those of them that are gone: what the guard judges by. */
   known: count,
@@ -74,6 +76,7 @@ export const damagedPart = (baseDamaged: string): Part => ({
   packs: [],
   merkle: { count: 0, head: [], split: false, groups: [], tail: [] },
   unprotected: [],
+  denied: 0,
   counts: { entries: 0, added: 0, changed: 0, removed: 0 },
   known: 0,
   lost: 0,

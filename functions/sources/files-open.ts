@@ -45,7 +45,11 @@ export async function openEntry(place: Place, { key }: ListedEntry): Promise<Ope
     // ELOOP: a symbolic link took the file's place.
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return { state: 'gone' };
     if (code === 'EACCES' || code === 'EPERM')
-      return { state: 'unprotected', reason: `access denied (${code}); let the user that backs up read it` };
+      return {
+        state: 'unprotected',
+        reason: `access denied (${code}); let the user that backs up read it`,
+        denied: true,
+      };
     throw diskError(error, `${place.uri}: ${displayKey(key)} cannot be read`);
   }
 }

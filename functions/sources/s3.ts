@@ -142,9 +142,11 @@ function answerTo(error: unknown, listed: ListedEntry, name: string): OpenedEntr
       'it is encrypted with a key that S3 does not keep (SSE-C); copy it onto itself with SSE-S3 or SSE-KMS to have it backed up',
     );
   if (code === 'AccessDenied')
-    return unprotected(
-      `access denied (${said}); grant reading it, its tags and its ACL (and its KMS key) to these credentials`,
-    );
+    return {
+      state: 'unprotected',
+      reason: `access denied (${said}); grant reading it, its tags and its ACL (and its KMS key) to these credentials`,
+      denied: true,
+    };
   if (/^KMS\.(Disabled|NotFound|KMSInvalidState|InvalidKeyUsage)/.test(code))
     return unprotected(`its KMS key cannot be used (${code}: ${said}); enable the key, then run again`);
   throw translateAwsError(error, `${name}: reading`);

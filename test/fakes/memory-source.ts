@@ -93,7 +93,7 @@ export function memoryTarget(uri: string): MemoryTarget {
       const { key } = listed;
       const failure = self.failures.get(key);
       if (failure === 'transient') throw new TransientError(`${uri} is busy`);
-      if (failure === 'denied') return { state: 'unprotected', reason: 'access denied' };
+      if (failure === 'denied') return { state: 'unprotected', reason: 'access denied', denied: true };
       const entry = self.entries.get(key);
       if (failure === 'gone' || entry === undefined) return { state: 'gone' };
       if (failure === 'changes-once') self.failures.delete(key);

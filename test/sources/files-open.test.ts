@@ -198,7 +198,7 @@ it('says of a file that may not be read that it is unprotected', async () => {
   chmodSync(`${root}/secret`, 0o000);
   const line = await listed('secret');
   const opened = await asUser(() => fileSource(root).open(line));
-  expect(opened).toEqual({ state: 'unprotected', reason: expect.stringContaining('access denied') });
+  expect(opened).toEqual({ state: 'unprotected', denied: true, reason: expect.stringContaining('access denied') });
 });
 
 it.runIf(existsSync('/proc/sys/kernel/ostype'))(
