@@ -33,9 +33,10 @@ async function readDescriptor(name: string, store: BlobStore): Promise<Buffer> {
     return await store.get(DESCRIPTOR_NAME);
   } catch (error) {
     if (!(error instanceof NotFoundError)) throw error;
-    throw new NotFoundError(
-      `vault "${name}" (${store.url}) has no ${DESCRIPTOR_NAME}: it was never made, or the place is not mounted; make it with holdfast init`,
-      { cause: error, context: { vault: name } },
-    );
+    const lacking =
+      error.context.awsError === 'NoSuchBucket'
+        ? 'is not there, because its bucket does not exist; check the name, or create the bucket and fill it from a replica'
+        : `has no ${DESCRIPTOR_NAME}: it was never made, or the place is not mounted; make it with holdfast init`;
+    throw new NotFoundError(`vault "${name}" (${store.url}) ${lacking}`, { cause: error, context: { vault: name } });
   }
 }

@@ -8,7 +8,7 @@ import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { mockClient } from 'aws-sdk-client-mock';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createDescriptor, serializeDescriptor } from '../../functions/core/descriptor.ts';
-import { InvalidInputError, TransientError } from '../../functions/core/errors.ts';
+import { InvalidInputError, NotFoundError, TransientError } from '../../functions/core/errors.ts';
 import { formatKeyFile } from '../../functions/runtime/key-file.ts';
 import { openParts } from '../../functions/runtime/parts/part.ts';
 import { plan } from '../../functions/runtime/parts/plan.ts';
@@ -118,6 +118,17 @@ describe('the vaults of a function', () => {
     const { openVault } = await openParts([vaults], environment());
     expect((await openVault('primary')).keys.vaultId).toBe(descriptor.vaultId);
     expect(ssm.commandCalls(GetParameterCommand).map(({ args }) => args[0].input.Name)).toEqual(['/holdfast/key']);
+  });
+
+  it.each([
+    ['NoSuchKey', 'vault "primary" (s3://acme-vault/) has no holdfast.json'],
+    ['NoSuchBucket', 'vault "primary" (s3://acme-vault/) is not there, because its bucket does not exist'],
+  ])('are named when S3 answers %s', async (code, message) => {
+    s3.on(GetObjectCommand).rejects(Object.assign(new Error('said S3'), { name: code }));
+    const { openVault } = await openParts([vaults], environment());
+    const opening = openVault('primary');
+    await expect(opening).rejects.toThrow(NotFoundError);
+    await expect(opening).rejects.toThrow(message);
   });
 
   it('are opened at the next call when the key could not be read', async () => {
