@@ -18,6 +18,8 @@ export async function startMinistack(): Promise<Emulator> {
   const port = await findFreePort();
   return await startServer(command, [], port, '/_ministack/health', {
     BIND_HOST: '127.0.0.1',
+    // What comes signed by a role may do what its policies allow, and no more; the test user may do anything.
+    AUTH: 'true',
     GATEWAY_PORT: String(port),
     MINISTACK_REGION: awsEnv('').AWS_REGION ?? '',
     PYTHONPATH: join(import.meta.dirname, 'ministack'),

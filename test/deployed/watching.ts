@@ -119,11 +119,16 @@ export interface Queue {
   readonly arn: string;
 }
 
+/** A queue that topics and rules of the account may fill: without a policy that says so none may. */
 export async function makeQueue(aws: Aws, name: string): Promise<Queue> {
   const { QueueUrl: url } = queueSchema.parse(await aws('sqs', 'create-queue', '--queue-name', name));
   const { Attributes } = attributes.parse(
     await aws('sqs', 'get-queue-attributes', '--queue-url', url, '--attribute-names', 'QueueArn'),
   );
+  const Principal = { Service: ['sns.amazonaws.com', 'events.amazonaws.com'] };
+  const grant = { Effect: 'Allow', Principal, Action: 'sqs:SendMessage', Resource: Attributes.QueueArn };
+  const Policy = JSON.stringify({ Version: '2012-10-17', Statement: [grant] });
+  await aws('sqs', 'set-queue-attributes', '--queue-url', url, '--attributes', JSON.stringify({ Policy }));
   return { url, arn: Attributes.QueueArn };
 }
 

@@ -108,3 +108,5 @@ def _complete_with_tags(bucket_name, key, body, query_params, headers=None):
 s3._put_object = _put_with_tags
 s3._create_multipart_upload = _create_with_tags
 s3._complete_multipart_upload = _complete_with_tags
+
+import iam_enforced, iam_of_services  # noqa: E401, E402, F401: IAM, which ministack enforces with AUTH=true
