@@ -1,7 +1,7 @@
-import * as z from 'zod';
 import type { SourceRun } from '../core/catalogue-records.ts';
+import { type CaughtError, firstError } from '../core/caught-error.ts';
 import { NotFoundError } from '../core/errors.ts';
-import type { CaughtError, RecordFailureInput, RestoreFailure, SourceFailure } from '../core/messages.ts';
+import type { RecordFailureInput, RestoreFailure, SourceFailure } from '../core/messages.ts';
 import type { Ports } from '../core/ports.ts';
 import { findSourceState } from './find-source-state.ts';
 
@@ -72,42 +72,7 @@ async function recordRestore(
   throw new NotFoundError(`there is no restore ${restoreId} to record a failure of`);
 }
 
-/**
- * What failed, from what the machine caught: a Lambda's cause is JSON of `errorType` and `errorMessage`, a nested execution's (Error
- * `States.TaskFailed`) the JSON of the execution with its own `Error` and `Cause`, the local engine's the message itself.
- */
-function describe({ Error: error, Cause: cause }: CaughtError): {
-  readonly error: string;
-  readonly reason: string;
-} {
-  const inner = parseCause(cause);
-  if (inner?.errorMessage !== undefined) return { error, reason: inner.errorMessage.slice(0, MAX_REASON) };
-  const nested = inner?.Error ?? (inner?.Status === undefined ? undefined : ENDED[inner.Status]);
-  if (nested !== undefined) return describe({ Error: nested, Cause: inner?.Cause ?? '' });
-  return { error, reason: cause === '' ? unexplained(error) : cause.slice(0, MAX_REASON) };
-}
-
-/** Executions that end from outside may have no error of their own. */
-const ENDED: Readonly<Record<string, string>> = { TIMED_OUT: 'States.Timeout', ABORTED: 'States.Aborted' };
-
-/** A step that is given up for its time comes with its name alone. */
-function unexplained(error: string): string {
-  return error === 'States.Timeout'
-    ? 'a step took longer than its limit and was given up; see the log of its function'
-    : `${error}, of which no cause was told; see the history of the execution`;
-}
-
-const causeSchema = z.object({
-  errorMessage: z.string().optional(),
-  Status: z.string().optional(),
-  Error: z.string().optional(),
-  Cause: z.string().optional(),
-});
-
-function parseCause(cause: string): z.infer<typeof causeSchema> | undefined {
-  try {
-    return causeSchema.parse(JSON.parse(cause));
-  } catch {
-    return undefined; // Not one of these: then the text is the reason itself.
-  }
+function describe(caught: CaughtError): { readonly error: string; readonly reason: string } {
+  const { error, reason } = firstError(caught);
+  return { error, reason: reason.slice(0, MAX_REASON) };
 }
