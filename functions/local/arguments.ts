@@ -1,7 +1,7 @@
 /** From the words on the command line to a command and its options. What is wrong is one sentence with the nearest known name. */
 import { parseArgs } from 'node:util';
 import { InvalidInputError } from '../core/errors.ts';
-import { COMMAND_OPTIONS, COMMANDS, GLOBAL_OPTIONS, type OptionSpec } from './command-table.ts';
+import { COMMAND_OPTIONS, COMMANDS, type CommandSpec, GLOBAL_OPTIONS, type OptionSpec } from './command-table.ts';
 
 /** One call of the command line, checked against the table. */
 export interface Invocation {
@@ -126,7 +126,18 @@ function checkFits(
   const extra = positionals[spec.arguments.length];
   if (extra !== undefined)
     throw new InvalidInputError(`${command} has no use for "${extra}"; write ${usageOf(command)}`);
-  if (options.has('local') && options.has('aws')) throw new InvalidInputError('--local and --aws exclude each other');
+  if (options.has('aws')) checkFitsAccount(command, spec, options);
+}
+
+/** Nothing that has no meaning in the account is passed over in silence. */
+function checkFitsAccount(command: string, spec: CommandSpec, options: ReadonlyMap<string, unknown>): void {
+  if (options.has('local')) throw new InvalidInputError('--local and --aws exclude each other');
+  if (spec.onlyHere !== undefined) throw new InvalidInputError(`${command} takes no --aws: ${spec.onlyHere}`);
+  const key = ['key-file', 'passphrase-file'].find((name) => options.has(name));
+  if (spec.inAccount === true && key !== undefined)
+    throw new InvalidInputError(
+      `${command} --aws takes no --${key}: the functions in the account have their own key, in SSM`,
+    );
 }
 
 /** How a command is written: `holdfast ls RECOVERY_POINT [PREFIX]`. */

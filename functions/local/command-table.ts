@@ -14,13 +14,23 @@ export interface CommandSpec {
   readonly arguments: readonly string[];
   readonly options: readonly string[];
   readonly help: string;
+  /**
+   * With `--aws`, the functions in the account do the work, with keys of their own. What is neither this nor `onlyHere` works here in any case, and
+   * `--aws` says over which catalogue.
+   */
+  readonly inAccount?: true;
+  /** Why it takes no `--aws`. */
+  readonly onlyHere?: string;
 }
 
 /** Options that every command takes. */
 export const GLOBAL_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   config: { value: 'FILE', help: 'the plan file; holdfast.yml in the current folder unless given' },
   json: { help: 'one JSON document on standard output and nothing else there' },
-  local: { help: 'run the workflows in this process (the default)' },
+  local: { help: 'run the workflows in this process, over the catalogue of the plan file (the default)' },
+  aws: {
+    help: 'run them in the AWS account, over the catalogue of the stack holdfast-<stage>; HOLDFAST_STAGE where there are several',
+  },
   'passphrase-file': { value: 'FILE', help: 'a file whose first line is the passphrase' },
   'key-file': { value: 'FILE', help: 'the key file that opens the vaults' },
   help: { help: 'what holdfast, or one command, does' },
@@ -28,7 +38,6 @@ export const GLOBAL_OPTIONS: Readonly<Record<string, OptionSpec>> = {
 };
 
 export const COMMAND_OPTIONS: Readonly<Record<string, OptionSpec>> = {
-  aws: { help: 'run it in the AWS account: the stack holdfast-<stage>, HOLDFAST_STAGE where there are several' },
   yes: { help: 'ask nothing; take the answers from the options or the defaults' },
   source: { value: 'URI', many: true, help: 'what a new holdfast.yml protects: a URI or a folder; may be given again' },
   'write-key': {
@@ -58,8 +67,14 @@ export const COMMANDS: Readonly<Record<string, CommandSpec>> = {
     arguments: [],
     options: ['yes', 'source', 'vault', 'write-key'],
     help: 'write holdfast.yml where there is none; create missing vaults, key and catalogue',
+    onlyHere: 'it makes keys and vaults from here, and the catalogue of a stack comes with its deployment',
   },
-  run: { arguments: ['PLAN'], options: ['kind', 'scheduled-at', 'aws'], help: 'back up the sources of a plan, once' },
+  run: {
+    arguments: ['PLAN'],
+    options: ['kind', 'scheduled-at'],
+    help: 'back up the sources of a plan, once',
+    inAccount: true,
+  },
   list: { arguments: ['[SOURCE]'], options: [], help: 'the recovery points, newest first' },
   show: { arguments: ['RECOVERY_POINT'], options: [], help: 'everything about one recovery point' },
   ls: { arguments: ['RECOVERY_POINT', '[PREFIX]'], options: [], help: 'the entries in it' },
@@ -72,15 +87,22 @@ export const COMMANDS: Readonly<Record<string, CommandSpec>> = {
   cat: { arguments: ['RECOVERY_POINT', 'KEY'], options: [], help: 'the content of one entry, to standard output' },
   restore: {
     arguments: ['RECOVERY_POINT|SOURCE'],
-    options: ['at', 'to', 'include', 'exclude', 'exact', 'dry-run', 'on-conflict', 'vault', 'settings', 'aws'],
+    options: ['at', 'to', 'include', 'exclude', 'exact', 'dry-run', 'on-conflict', 'vault', 'settings'],
     help: 'bring a recovery point, or the latest state of a source, back into a place',
+    inAccount: true,
   },
   verify: {
     arguments: ['RECOVERY_POINT'],
-    options: ['level', 'vault', 'aws'],
+    options: ['level', 'vault'],
     help: 'prove that a recovery point can be restored',
+    inAccount: true,
   },
-  replicate: { arguments: ['PLAN'], options: ['to', 'aws'], help: "bring a plan's replica vaults level with its own" },
+  replicate: {
+    arguments: ['PLAN'],
+    options: ['to'],
+    help: "bring a plan's replica vaults level with its own",
+    inAccount: true,
+  },
   status: { arguments: [], options: [], help: 'how old the newest verified recovery point of each source is' },
   'catalogue rebuild': { arguments: [], options: [], help: 'make the catalogue again from the vaults' },
 };

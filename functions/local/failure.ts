@@ -19,6 +19,11 @@ export class Interrupted extends Error {
   override readonly name = 'Interrupted';
 }
 
+/** An execution in the account failed by what is no error of Holdfast's own: out of time, stopped by somebody, a fault of a function. */
+export class ExecutionFailed extends Error {
+  override readonly name = 'ExecutionFailed';
+}
+
 /** The sentence for standard error; `unexpected` when it is a bug and not something that Holdfast or the system says of the world. */
 export function describeFailure(error: unknown): {
   readonly sentence: string;
@@ -32,6 +37,7 @@ export function describeFailure(error: unknown): {
       exitCode: error instanceof InvalidInputError ? EXIT.invalid : EXIT.failed,
       unexpected: false,
     };
+  if (error instanceof ExecutionFailed) return { sentence: error.message, exitCode: EXIT.failed, unexpected: false };
   if (error instanceof Error && error.message === 'Region is missing')
     return { sentence: 'no AWS region is set; set AWS_REGION', exitCode: EXIT.invalid, unexpected: false };
   const system = systemSentence(error);
@@ -82,11 +88,28 @@ const CLASSES: Readonly<Record<string, new (message: string, details?: ErrorDeta
   TransientError,
 };
 
+interface FailedMachine {
+  readonly error: string;
+  readonly cause: string;
+}
+
+function knownFailure({ error, cause }: FailedMachine): BackupError | undefined {
+  const known = Object.hasOwn(CLASSES, error) ? CLASSES[error] : undefined;
+  return known === undefined ? undefined : new known(cause);
+}
+
+/** The error of an execution in the account that FAILED. */
+export function executionFailure(failed: FailedMachine, executionArn: string): Error {
+  return (
+    knownFailure(failed) ?? new ExecutionFailed(`execution ${executionArn} failed by ${failed.error}: ${failed.cause}`)
+  );
+}
+
 /** The error of a machine that FAILED, from the name and cause that the engine reports; `origin` is what a task threw, where it is known. */
-export function machineFailure(failed: { readonly error: string; readonly cause: string }, origin?: unknown): Error {
+export function machineFailure(failed: FailedMachine, origin?: unknown): Error {
   if (origin instanceof Error && origin.name === failed.error) return origin;
-  const known = Object.hasOwn(CLASSES, failed.error) ? CLASSES[failed.error] : undefined;
-  if (known !== undefined) return new known(failed.cause);
+  const known = knownFailure(failed);
+  if (known !== undefined) return known;
   if (failed.error === 'Interrupted') return new Interrupted(failed.cause);
   return new Error(`${failed.error}: ${failed.cause}`);
 }

@@ -13,6 +13,8 @@ export interface Interruption {
   readonly requested: boolean;
   /** @throws Interrupted once it was requested. */
   check(): void;
+  /** Waits so long; no step is in hand meanwhile, so that a stop needs no second word. @throws Interrupted as soon as it is requested */
+  pause(millis: number): Promise<void>;
   /** The first call asks for a stop where that is possible; one that comes later ends the process. */
   signal(): void;
 }
@@ -23,6 +25,7 @@ export function interruption(options: {
   readonly millis: () => number;
 }): Interruption {
   let firstAt: number | undefined;
+  let endPause: (() => void) | undefined;
   return {
     resume: undefined,
     get requested() {
@@ -31,12 +34,25 @@ export function interruption(options: {
     check() {
       if (firstAt !== undefined) throw new Interrupted(`stopped; ${this.resume ?? 'start it again'}`);
     },
+    async pause(millis) {
+      this.check();
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, millis);
+        endPause = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+      endPause = undefined;
+      this.check();
+    },
     signal() {
       const now = options.millis();
       if (this.resume === undefined) options.kill(EXIT.interrupted);
       else if (firstAt === undefined) {
         firstAt = now;
-        options.say(`stopping after the step in hand (once more to end at once); ${this.resume}`);
+        if (endPause !== undefined) endPause();
+        else options.say(`stopping after the step in hand (once more to end at once); ${this.resume}`);
       } else if (now - firstAt > SAME_PRESS_MILLIS) options.kill(EXIT.interrupted);
     },
   };

@@ -1,5 +1,6 @@
-/** The catalogue that the plan file names: embedded in this process, or a table. */
+/** The catalogue of a command: embedded in this process, a table that the plan file names, or that of a deployed stack. */
 import type { HoldfastConfig } from '../core/plan.ts';
+import type { DeployedStack } from '../runtime/deployed-stack.ts';
 import { catalogueOver, type OpenCatalogue, openDeployedCatalogue } from '../runtime/local-places.ts';
 import { openEmbeddedCatalogue } from './embedded-catalogue.ts';
 
@@ -8,10 +9,18 @@ export interface LocalCatalogue extends OpenCatalogue {
   readonly embedded: boolean;
 }
 
-/** @param folder where the embedded catalogue is kept. */
-export async function openLocalCatalogue(config: HoldfastConfig, folder: string): Promise<LocalCatalogue> {
-  if (config.catalogue !== 'embedded')
-    return { ...openDeployedCatalogue(config.catalogue.slice('dynamodb://'.length)), embedded: false };
+/**
+ * @param folder where the embedded catalogue is kept.
+ * @param stack whose catalogue is meant where the plan file names no table; its own is then not opened.
+ */
+export async function openLocalCatalogue(
+  config: HoldfastConfig,
+  folder: string,
+  stack?: Pick<DeployedStack, 'catalogueTable'>,
+): Promise<LocalCatalogue> {
+  const table =
+    config.catalogue === 'embedded' ? await stack?.catalogueTable() : config.catalogue.slice('dynamodb://'.length);
+  if (table !== undefined) return { ...openDeployedCatalogue(table), embedded: false };
   const { client, tableName, close } = await openEmbeddedCatalogue(folder);
   return { catalogue: catalogueOver(client, tableName), embedded: true, close };
 }

@@ -10,20 +10,30 @@ const REDRAW_MILLIS = 100;
 const DEFAULT_COLUMNS = 80;
 
 export interface Progress {
+  /** Whether anybody sees it. */
+  readonly visible: boolean;
   /** The `progress` port: counts of the current step so far. */
   readonly tick: (tick: Tick) => void;
+  /** Shows a line about work that is done elsewhere. */
+  readonly show: (text: string) => void;
   /** Removes the line, so that a result can be written where it stood. */
   clear(): void;
 }
 
 /** @param millis the time now, in milliseconds, from any fixed origin. */
 export function progressLine(sink: Sink, millis: () => number): Progress {
-  if (sink.isTTY !== true) return { tick: () => {}, clear: () => {} };
+  if (sink.isTTY !== true) return { visible: false, tick: () => {}, show: () => {}, clear: () => {} };
   let step = '';
   let startedAt = 0;
   let drawnAt = Number.NEGATIVE_INFINITY;
   let drawn = false;
+  const draw = (text: string) => {
+    drawn = true;
+    sink.write(`\r\x1b[2K${shorten(text, (sink.columns ?? DEFAULT_COLUMNS) - 1)}`);
+  };
   return {
+    visible: true,
+    show: draw,
     tick(tick) {
       const now = millis();
       const name = `${tick.step} ${tick.source}`;
@@ -32,9 +42,7 @@ export function progressLine(sink: Sink, millis: () => number): Progress {
         startedAt = now;
       } else if (now - drawnAt < REDRAW_MILLIS) return;
       drawnAt = now;
-      drawn = true;
-      const line = progressText(tick, (now - startedAt) / 1000);
-      sink.write(`\r\x1b[2K${shorten(line, (sink.columns ?? DEFAULT_COLUMNS) - 1)}`);
+      draw(progressText(tick, (now - startedAt) / 1000));
     },
     clear() {
       if (drawn) sink.write('\r\x1b[2K');

@@ -9,6 +9,11 @@ describe('a command line that is right', () => {
     ['--json run --kind=differential web-app', 'run', ['web-app'], { json: true, kind: ['differential'] }],
     ['list', 'list', [], {}],
     ['list s3://bucket/prefix --config other.yml', 'list', ['s3://bucket/prefix'], { config: ['other.yml'] }],
+    ['run web-app --aws', 'run', ['web-app'], { aws: true }],
+    ['--aws list', 'list', [], { aws: true }],
+    ['cat 2026 key --aws --key-file k', 'cat', ['2026', 'key'], { aws: true, 'key-file': ['k'] }],
+    ['catalogue rebuild --aws', 'catalogue rebuild', [], { aws: true }],
+    ['init --aws --help', 'help', ['init'], { aws: true, help: true }],
     ['ls 2026', 'ls', ['2026'], {}],
     ['ls 2026 uploads/', 'ls', ['2026', 'uploads/'], {}],
     ['cat 2026 -- --kind', 'cat', ['2026', '--kind'], {}],
@@ -62,10 +67,22 @@ describe('a command line that is wrong is one sentence', () => {
     ['run web-app --kind full --kind full', '--kind is given twice'],
     ['run web-app --json=yes', '--json takes no value'],
     ['run web-app --exact', 'run takes no --exact; see holdfast run --help'],
-    ['run', 'run needs PLAN: holdfast run PLAN [--kind KIND] [--scheduled-at TIME] [--aws]'],
+    ['run', 'run needs PLAN: holdfast run PLAN [--kind KIND] [--scheduled-at TIME]'],
     ['diff 2026', 'diff needs RECOVERY_POINT: holdfast diff RECOVERY_POINT RECOVERY_POINT'],
     ['status now', 'status has no use for "now"; write holdfast status'],
     ['run a --aws --local', '--local and --aws exclude each other'],
+    [
+      'init --aws',
+      'init takes no --aws: it makes keys and vaults from here, and the catalogue of a stack comes with its deployment',
+    ],
+    [
+      'run a --aws --key-file k',
+      'run --aws takes no --key-file: the functions in the account have their own key, in SSM',
+    ],
+    [
+      'verify 2026 --passphrase-file p --aws',
+      'verify --aws takes no --passphrase-file: the functions in the account have their own key, in SSM',
+    ],
   ];
   it.each(cases)('holdfast %s', (line, sentence) => {
     let thrown: unknown;

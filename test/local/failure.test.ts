@@ -10,7 +10,7 @@ import {
   NotFoundError,
   TransientError,
 } from '../../functions/core/errors.ts';
-import { describeFailure, Interrupted, machineFailure } from '../../functions/local/failure.ts';
+import { describeFailure, executionFailure, Interrupted, machineFailure } from '../../functions/local/failure.ts';
 
 describe('the exit code and the sentence of a failure', () => {
   it.each([
@@ -61,4 +61,23 @@ describe('the error of a machine that failed', () => {
     const error = machineFailure({ error: 'constructor', cause: 'why' });
     expect(describeFailure(error)).toMatchObject({ sentence: 'unexpected error: constructor: why', unexpected: true });
   });
+});
+
+describe('the error of an execution that failed in the account', () => {
+  it.each(ERROR_NAMES)('is a %s again when the execution says so', (name) => {
+    const error = executionFailure({ error: name, cause: 'why' }, 'arn:aws:states:::execution:1');
+    expect([error.name, error.message]).toEqual([name, 'why']);
+  });
+
+  it.each(['States.Timeout', 'TypeError', 'Interrupted', 'constructor'])(
+    'names the execution when it failed by %s, which nothing here brought about',
+    (name) => {
+      const error = executionFailure({ error: name, cause: 'why' }, 'arn:aws:states:::execution:1');
+      expect(describeFailure(error)).toEqual({
+        sentence: `execution arn:aws:states:::execution:1 failed by ${name}: why`,
+        exitCode: 1,
+        unexpected: false,
+      });
+    },
+  );
 });

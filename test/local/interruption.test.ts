@@ -35,6 +35,24 @@ describe('an interruption', () => {
     expect(() => stop.check()).toThrow('stopped; go on with it by: holdfast run app');
   });
 
+  it('ends a pause, in which no step is in hand, without another word', async () => {
+    const { said, stop } = setUp();
+    stop.resume = 'it goes on elsewhere';
+    const pause = stop.pause(600_000);
+    stop.signal();
+    await expect(pause).rejects.toThrow(new Interrupted('stopped; it goes on elsewhere'));
+    expect(said).toEqual([]);
+  });
+
+  it('that came between two pauses lets the second one not begin', async () => {
+    const { said, stop } = setUp();
+    stop.resume = 'it goes on elsewhere';
+    await stop.pause(1);
+    stop.signal();
+    expect(said).toHaveLength(1);
+    await expect(stop.pause(600_000)).rejects.toThrow(Interrupted);
+  });
+
   it('takes one key press that arrives twice for one', () => {
     const { killed, clock, stop } = setUp();
     stop.resume = 'later';

@@ -9,8 +9,10 @@ describe('the progress line', () => {
     const { sink, text } = remember();
     const progress = progressLine(sink, () => 0);
     progress.tick(tick);
+    progress.show('backup in the account');
     progress.clear();
     expect(text()).toBe('');
+    expect(progress.visible).toBe(false);
   });
 
   it('shows step, source, entries, bytes and rate', () => {
@@ -21,6 +23,15 @@ describe('the progress line', () => {
     const { sink, text } = remember(30);
     progressLine(sink, () => 0).tick(tick);
     expect(text()).toBe('\r\x1b[2Ktake-snapshot file:///srv/da…');
+  });
+
+  it('shows what is done elsewhere, within the columns, and takes it away', () => {
+    const { sink, text } = remember(30);
+    const progress = progressLine(sink, () => 0);
+    expect(progress.visible).toBe(true);
+    progress.show('backup in the account: Replicate, 34 s');
+    progress.clear();
+    expect(text()).toBe('\r\x1b[2Kbackup in the account: Repli…\r\x1b[2K');
   });
 
   it('is redrawn at most ten times a second', () => {

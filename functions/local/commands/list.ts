@@ -110,7 +110,7 @@ function describe(
       ['verification', verificationOf(point)],
       ...replicas.map((replica) => ['replica', `${replica.recoveryPointId} ${replica.status}`] as const),
     ]),
-    ...unprotectedLines(unprotected, counts.unprotected, Number.POSITIVE_INFINITY),
+    ...unprotectedLines(unprotected, counts.unprotected, { most: Number.POSITIVE_INFINITY, show: 'holdfast show' }),
   ];
 }
 

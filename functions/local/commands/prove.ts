@@ -4,6 +4,7 @@ import { VERIFICATION_OUTCOMES, type Verification } from '../../core/catalogue-r
 import { InvalidInputError } from '../../core/errors.ts';
 import type { RecoveryPointId } from '../../core/ids.ts';
 import { getPlan } from '../../core/plan.ts';
+import { assertVaultReached } from '../account-reach.ts';
 import { positional, value } from '../arguments.ts';
 import { EXIT } from '../failure.ts';
 import { pairs, plain, showCount, showSeconds } from '../figures.ts';
@@ -14,8 +15,10 @@ export async function verifyCommand(context: CommandContext): Promise<number> {
   const { console, invocation } = context;
   return withSession(context, async (session) => {
     const point = await resolveRecoveryPoint(session.ports, positional(invocation, 0), value(invocation, 'vault'));
-    context.interruption.resume = 'start the same command again';
-    const { outcome, verification } = await verifyPoint(session, point.recoveryPointId, value(invocation, 'level'));
+    const level = value(invocation, 'level');
+    if (session.where === 'account') assertVaultReached(session.config, point.vault);
+    const resume = 'start the same command again';
+    const { outcome, verification } = await verifyPoint(session, point.recoveryPointId, level, resume);
     await console.document({
       recoveryPointId: point.recoveryPointId,
       outcome: outcome.outcome,
@@ -35,8 +38,10 @@ export async function verifyPoint(
   session: Session,
   recoveryPointId: RecoveryPointId,
   level: string | undefined,
+  resume?: string,
 ): Promise<{ readonly outcome: Outcome; readonly verification: Verification | undefined }> {
-  const result = await session.execute('verify', { recoveryPointId, ...(level === undefined ? {} : { level }) });
+  const input = { recoveryPointId, ...(level === undefined ? {} : { level }) };
+  const result = await session.execute('verify', input, { resume });
   // A proof that fails is a result and not a failure to prove.
   if (result.status === 'FAILED' && result.error !== 'VerificationFailed') throw session.failureOf(result);
   const outcome: Outcome =
@@ -82,8 +87,12 @@ export async function replicateCommand(context: CommandContext): Promise<number>
     const vaults = named === undefined ? plan.replicateTo : [named];
     if (vaults.length === 0)
       throw new InvalidInputError(`plan ${name} has no replica vault; name one under replicateTo in holdfast.yml`);
-    context.interruption.resume = 'go on with it by the same command';
     if (session.where === 'here') await session.ports.openVault(plan.vault);
+    else {
+      assertVaultReached(session.config, plan.vault);
+      for (const vault of vaults)
+        assertVaultReached(session.config, vault, 'leave --aws away, or name the other vaults with --to');
+    }
     const replicas = await replicateTo(session, name, vaults);
     await console.document({ plan: name, replicas });
     for (const { vault, status, reason } of replicas)
@@ -109,7 +118,7 @@ async function replicateTo(
 ): Promise<readonly ReplicaReport[]> {
   const reports: ReplicaReport[] = [];
   for (const to of vaults) {
-    const result = await session.execute('replicate', { plan, to });
+    const result = await session.execute('replicate', { plan, to }, { resume: 'go on with it by the same command' });
     if (result.status === 'SUCCEEDED') reports.push({ vault: to, status: 'level' });
     else {
       const { name, message } = session.failureOf(result);

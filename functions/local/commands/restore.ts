@@ -3,6 +3,7 @@ import * as z from 'zod';
 import type { Json } from '../../core/entry.ts';
 import { InvalidInputError } from '../../core/errors.ts';
 import type { RestoreOutput } from '../../core/messages.ts';
+import { assertTargetReached, assertVaultReached } from '../account-reach.ts';
 import { assertTargetApart } from '../apart.ts';
 import { flag, positional, value, values } from '../arguments.ts';
 import type { Console } from '../console.ts';
@@ -18,10 +19,10 @@ export async function restoreCommand(context: CommandContext): Promise<number> {
   if (place === undefined)
     throw new InvalidInputError('restore needs --to PLACE: a folder, or a URI such as s3://bucket/prefix');
   const to = placeFrom(place, shell.folder);
+  if (flag(invocation, 'aws')) assertTargetReached(to);
   return withSession(context, async (session) => {
     await assertTargetApart(session.config, to, session.stateFolder);
-    context.interruption.resume = resumeOf(context);
-    const report = await restoreTo(session, {
+    const input = {
       ...(await whatToRestore(context, session)),
       to,
       ...given('include', values(invocation, 'include')),
@@ -30,7 +31,8 @@ export async function restoreCommand(context: CommandContext): Promise<number> {
       exact: flag(invocation, 'exact'),
       dryRun: flag(invocation, 'dry-run'),
       settings: flag(invocation, 'settings'),
-    });
+    };
+    const report = await restoreTo(session, input, resumeOf(context));
     await console.document(report);
     await print(console, report);
     return exitCodeOf(report.status);
@@ -51,7 +53,7 @@ function given(name: string, globs: readonly string[]): { readonly [name: string
 /** The first argument is a recovery point when it begins as their ids do, with a date, and else a source's URI or path. */
 async function whatToRestore(
   { invocation, shell }: CommandContext,
-  { ports, config }: Session,
+  { ports, config, where }: Session,
 ): Promise<{ readonly [name: string]: Json }> {
   const name = positional(invocation, 0);
   const at = value(invocation, 'at');
@@ -60,9 +62,11 @@ async function whatToRestore(
     throw new InvalidInputError(
       `there is no vault "${vault}"; holdfast.yml has ${Object.keys(config.vaults).join(', ')}`,
     );
+  if (vault !== undefined && where === 'account') assertVaultReached(config, vault);
   if (/^\d{1,8}(T|$)/.test(name)) {
     if (at !== undefined) throw new InvalidInputError('--at goes with a source; a recovery point is a time already');
     const point = await resolveRecoveryPoint(ports, name, vault);
+    if (where === 'account') assertVaultReached(config, point.vault);
     return { recoveryPointId: point.recoveryPointId };
   }
   const { uri } = await getSource(ports, placeFrom(name, shell.folder));
@@ -77,15 +81,19 @@ async function whatToRestore(
 const reportSchema = z.looseObject({ restoreId: z.string(), status: z.string(), restored: z.number() });
 
 /** Runs the `restore` machine; its report is the output, or the cause when it is not a whole success. */
-export async function restoreTo(session: Session, input: { readonly [name: string]: Json }): Promise<RestoreOutput> {
-  const result = await session.execute('restore', input);
+export async function restoreTo(
+  session: Session,
+  input: { readonly [name: string]: Json },
+  resume?: string,
+): Promise<RestoreOutput> {
+  const result = await session.execute('restore', input, { resume });
   if (result.status === 'SUCCEEDED') return reportFrom(result.output);
   if (result.error !== 'RestorePartial' && result.error !== 'RestoreFailed') throw session.failureOf(result);
   return reportFrom(JSON.parse(result.cause));
 }
 
 function reportFrom(value: unknown): RestoreOutput {
-  // The report is this very process's own, handed through the machine as JSON.
+  // The report is the operation's own, handed through the machine as JSON.
   return reportSchema.parse(value) as unknown as RestoreOutput;
 }
 

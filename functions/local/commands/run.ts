@@ -2,12 +2,12 @@
 import type { RecoveryPoint, Run, SnapshotKind, SourceRun } from '../../core/catalogue-records.ts';
 import { snapshotKindSchema } from '../../core/catalogue-records.ts';
 import { displayKey, type EntryKey } from '../../core/entry.ts';
-import { NotFoundError } from '../../core/errors.ts';
-import { runIdOf } from '../../core/ids.ts';
+import { type RunId, runIdOf } from '../../core/ids.ts';
 import { manifestName, openManifest } from '../../core/manifest.ts';
 import { getPlan } from '../../core/plan.ts';
 import type { Ports } from '../../core/ports.ts';
 import { pointsOfRun } from '../../operations/points-of-run.ts';
+import { assertPlanReached } from '../account-reach.ts';
 import { assertApart } from '../apart.ts';
 import { positional, value } from '../arguments.ts';
 import type { Console } from '../console.ts';
@@ -52,39 +52,45 @@ export async function runCommand(context: CommandContext): Promise<number> {
   const scheduledAt = given === undefined ? new Date().toISOString() : instantFrom(given, '--scheduled-at');
   const plan = positional(invocation, 0);
   return withSession(context, async (session) => {
-    context.interruption.resume = `go on with it by: holdfast run ${plan} --kind ${kind} --scheduled-at ${scheduledAt}`;
-    const report = await runPlan(session, { plan, kind, scheduledAt });
+    const resume = `go on with it by: holdfast run ${plan} --kind ${kind} --scheduled-at ${scheduledAt}`;
+    const report = await runPlan(session, { plan, kind, scheduledAt }, resume);
     await console.document(report);
-    await printReport(console, report);
+    await printReport(console, report, session.where === 'account' ? 'holdfast show --aws' : 'holdfast show');
     return exitCodeOf(report.run.status);
   });
 }
 
 /** Runs the `backup` machine and reads what became of it. @throws what kept the run from starting or from ending. */
-export async function runPlan(session: Session, request: RunRequest): Promise<RunReport> {
+export async function runPlan(session: Session, request: RunRequest, resume?: string): Promise<RunReport> {
   const { ports } = session;
   const plan = getPlan(session.config, request.plan);
   await assertApart(session.config, request.plan, session.stateFolder);
-  if (session.where === 'here') {
+  if (session.where === 'account') assertPlanReached(session.config, request.plan);
+  else {
     // Opened before anything is recorded, so that a wrong key or a vault that is not there ends the command at once.
     await ports.openVault(plan.vault);
     await session.freeLeases();
   }
-  const result = await session.execute('backup', { ...request });
   const runId = runIdOf(request.plan, request.kind, request.scheduledAt);
-  const run = await findRun(ports, runId);
-  if (result.status === 'FAILED' && (run === undefined || run.status === 'running')) throw session.failureOf(result);
-  if (run === undefined) throw new NotFoundError(`run ${runId} is not in the catalogue although it ended`);
-  return reportOf(session, run);
+  const standing = () => standingOf(runId, ports);
+  const result = await session.execute('backup', { ...request }, { resume, standing });
+  // These two say that the run was closed; what became of each source is in the catalogue.
+  if (result.status === 'FAILED' && result.error !== 'RunPartial' && result.error !== 'RunFailed')
+    throw session.failureOf(result);
+  return reportOf(session, await ports.runs.get(runId));
 }
 
-async function findRun(ports: Pick<Ports, 'runs'>, runId: Run['runId']): Promise<Run | undefined> {
-  try {
-    return await ports.runs.get(runId);
-  } catch (error) {
-    if (error instanceof NotFoundError) return undefined;
-    throw error;
-  }
+/** `2 of 5 sources committed, 1 failed`; undefined before the run has recorded its sources. */
+async function standingOf(runId: RunId, ports: Pick<Ports, 'runs'>): Promise<string | undefined> {
+  const sources = await ports.runs.listSources(runId);
+  if (sources.length === 0) return undefined;
+  const count = (...statuses: SourceRun['status'][]) =>
+    sources.filter(({ status }) => statuses.includes(status)).length;
+  const rest = (['failed', 'skipped'] as const).flatMap((status) =>
+    count(status) > 0 ? [`${count(status)} ${status}`] : [],
+  );
+  const all = counted(sources.length, 'source', 'sources');
+  return [`${count('committed', 'succeeded')} of ${all} committed`, ...rest].join(', ');
 }
 
 async function reportOf({ ports, where }: Session, run: Run): Promise<RunReport> {
@@ -130,16 +136,16 @@ function exitCodeOf(status: Run['status']): number {
 /** So many unprotected entries are named; `show` and `--json` name all. */
 const NAMED_UNPROTECTED = 10;
 
-async function printReport(console: Console, { run, sources }: RunReport): Promise<void> {
+async function printReport(console: Console, { run, sources }: RunReport, show: string): Promise<void> {
   for (const source of sources) {
     await console.line(plain(source.source));
-    await console.lines(linesOf(source).map((line) => `  ${line}`));
+    await console.lines(linesOf(source, show).map((line) => `  ${line}`));
     await console.line();
   }
   await console.line(`run ${run.runId} of ${run.plan}: ${run.status}`);
 }
 
-function linesOf(source: SourceReport): readonly string[] {
+function linesOf(source: SourceReport, show: string): readonly string[] {
   const point = source.recoveryPoint;
   const outcome: (readonly [string, string])[] = [['status', source.status]];
   if (source.reason !== undefined) outcome.push(['reason', plain(source.reason)]);
@@ -165,7 +171,10 @@ function linesOf(source: SourceReport): readonly string[] {
   ];
   if (point.suspect !== undefined) rows.push(['SUSPECT', plain(point.suspect)]);
   if (point.damage !== undefined) rows.push(['DAMAGED', plain(point.damage)]);
-  return [...pairs(rows), ...unprotectedLines(source.unprotected, counts.unprotected, NAMED_UNPROTECTED)];
+  return [
+    ...pairs(rows),
+    ...unprotectedLines(source.unprotected, counts.unprotected, { most: NAMED_UNPROTECTED, show }),
+  ];
 }
 
 /** `verified (restore, 2026-11-25 10:22:09 UTC)`, or that there was none. */
@@ -173,11 +182,11 @@ export function verificationOf(point: RecoveryPoint): string {
   return point.verified === undefined ? 'none yet' : `${point.verified.outcome} at level ${point.verified.level}`;
 }
 
-/** The heading and a line for each of the first `most` unprotected entries. */
+/** The heading and a line for each of the first `most` unprotected entries; `show` is the command that names the others. */
 export function unprotectedLines(
   unprotected: readonly UnprotectedLine[],
   count: number,
-  most: number,
+  { most, show }: { readonly most: number; readonly show: string },
 ): readonly string[] {
   if (count === 0) return [];
   const named = unprotected.slice(0, most).map(({ key, reason }) => `  ${key}: ${plain(reason)}`);
@@ -185,6 +194,6 @@ export function unprotectedLines(
   return [
     `NOT PROTECTED: ${counted(count, 'entry', 'entries')}`,
     ...named,
-    ...(more > 0 ? [`  ${named.length === 0 ? '' : `and ${showCount(more)} more; `}"holdfast show" names all`] : []),
+    ...(more > 0 ? [`  ${named.length === 0 ? '' : `and ${showCount(more)} more; `}"${show}" names all`] : []),
   ];
 }
