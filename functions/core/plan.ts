@@ -167,9 +167,14 @@ export type HoldfastConfig = z.output<typeof configSchema>;
 export type Plan = z.output<typeof planSchema>;
 export type VaultConfig = z.output<typeof vaultSchema>;
 
+/** Recovery points outlive the plan that made them: whoever reads one asks so. */
+export function findPlan(config: HoldfastConfig, plan: string): Plan | undefined {
+  return Object.hasOwn(config.plans, plan) ? config.plans[plan] : undefined;
+}
+
 /** @throws InvalidInputError naming the plans that there are. */
 export function getPlan(config: HoldfastConfig, plan: string): Plan {
-  const found = Object.hasOwn(config.plans, plan) ? config.plans[plan] : undefined;
+  const found = findPlan(config, plan);
   if (found === undefined)
     throw new InvalidInputError(`there is no plan "${plan}"; holdfast.yml has ${Object.keys(config.plans).join(', ')}`);
   return found;

@@ -1,6 +1,7 @@
 import type { RecoveryPoint } from '../core/catalogue-records.ts';
 import { NotFoundError } from '../core/errors.ts';
 import { type RecoveryPointId, recoveryPointIdOf, sourceIdOf } from '../core/ids.ts';
+import { findPlan } from '../core/plan.ts';
 import type { Ports } from '../core/ports.ts';
 import { formatUri, parseUri } from '../core/uri.ts';
 
@@ -44,7 +45,7 @@ export async function findRecoveryPoint(
   const trusted = candidates.filter((point) => point.suspect === undefined);
   const usable = trusted.length > 0 ? trusted : candidates;
   const newest = usable.filter((point) => point.snapshotId === usable[0]?.snapshotId);
-  const chosen = newest.find((point) => point.vault === ports.config.plans[point.plan]?.vault) ?? newest[0];
+  const chosen = newest.find((point) => point.vault === findPlan(ports.config, point.plan)?.vault) ?? newest[0];
   if (chosen === undefined) {
     const when = query.at === undefined ? '' : ` at or before ${query.at}`;
     const where = query.vault === undefined ? '' : ` in vault ${query.vault}`;

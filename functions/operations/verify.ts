@@ -3,7 +3,7 @@ import { decodeKey, type EntryKey, encodeKey } from '../core/entry.ts';
 import { IntegrityError, InvalidInputError, messageOf, NotFoundError } from '../core/errors.ts';
 import type { Manifest } from '../core/manifest.ts';
 import type { VerifyInput, VerifyOutput } from '../core/messages.ts';
-import { planSchema } from '../core/plan.ts';
+import { findPlan, planSchema } from '../core/plan.ts';
 import type { Deadline, Ports, Vault } from '../core/ports.ts';
 import { checkBlobs, checkMetadata } from './check-vault.ts';
 import { findRecoveryPoint } from './find-recovery-point.ts';
@@ -75,7 +75,7 @@ async function resume(input: VerifyInput, point: RecoveryPoint, ports: VerifyPor
   const cursor = input.progress?.cursor;
   if (cursor === undefined) {
     // A plan that is gone from holdfast.yml leaves its recovery points; they are verified as by default.
-    const plan = ports.config.plans[point.plan]?.verify ?? planSchema.shape.verify.parse(undefined);
+    const plan = findPlan(ports.config, point.plan)?.verify ?? planSchema.shape.verify.parse(undefined);
     const session = newVerification({
       verificationId: ports.randomBytes(8).toString('hex'),
       level: input.level ?? plan.level,

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { chmod, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Json } from '../core/entry.ts';
-import { getPlan, type HoldfastConfig } from '../core/plan.ts';
+import { findPlan, type HoldfastConfig } from '../core/plan.ts';
 import type { Ports, Sandbox, Target } from '../core/ports.ts';
 import { formatUri, type PlaceUri, parseUri } from '../core/uri.ts';
 
@@ -23,7 +23,7 @@ export function sandboxOpener(options: {
   readonly randomBytes: Ports['randomBytes'];
 }): Ports['openSandbox'] {
   return ({ uri, plan }, id) => {
-    const own = getPlan(options.config, plan).verify.sandbox;
+    const own = findPlan(options.config, plan)?.verify.sandbox;
     return makeSandbox(uri, id, {
       places: [...(own === undefined ? [] : [own]), ...options.places],
       openTarget: options.openTarget,

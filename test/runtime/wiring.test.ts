@@ -165,6 +165,13 @@ describe('a sandbox', () => {
     expect(wired({ sandboxes: [`file://${folder}`] }).ports.openSandbox(remote, 'v1')).toBeUndefined();
   });
 
+  it.each(['gone', 'constructor'])('is there for a recovery point whose plan "%s" is gone from the file', (plan) => {
+    const { ports } = wired({ config: configOf({ sandbox: `file://${folder}/own` }), sandboxes: [`file://${folder}`] });
+    expect(ports.openSandbox({ ...local, plan }, 'v1')?.target.uri).toMatch(
+      new RegExp(`^file://${folder}/holdfast-sandbox-v1-`),
+    );
+  });
+
   it('is a new one each time', () => {
     const { ports } = wired({ sandboxes: [`file://${folder}`] });
     expect(ports.openSandbox(local, 'v1')?.target.uri).not.toBe(ports.openSandbox(local, 'v1')?.target.uri);
