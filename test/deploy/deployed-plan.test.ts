@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import type { Resources } from '../../functions/runtime/deploy/cloudformation.ts';
 import { deployedPlan } from '../../functions/runtime/deploy/deployed-plan.ts';
 import { deployment } from '../../functions/runtime/deploy/deployment.ts';
 import { EXAMPLE, readPlanSource } from '../../functions/runtime/deploy/plan-source.ts';
+import { statementsOf } from './package.ts';
 import { onePlan, planFile } from './plans.ts';
 
 const HYBRID = `
@@ -25,6 +27,18 @@ describe('what an account can run', () => {
     expect(Object.keys(config.plans)).toEqual(['app']);
     expect(config.plans.app?.replicateTo).toEqual([]);
     expect(Object.keys(config.vaults)).toEqual(['main']);
+  });
+
+  it('keeps every vault in S3, whether a plan uses it or not', () => {
+    const { config } = deployedPlan(
+      onePlan({
+        vaults: `
+  main: { url: "s3://the-vault" }
+  old: { url: "s3://the-old-vault", region: us-east-1 }
+  office: { url: "file:///mnt/backup" }`,
+      }),
+    );
+    expect(Object.keys(config.vaults)).toEqual(['main', 'old']);
   });
 
   it('what is left out is named, with the command that does it', () => {
@@ -64,13 +78,79 @@ describe('a deployment', () => {
     );
   });
 
-  it('names the vaults that need a stack of their own', () => {
-    const { Outputs, notices } = deployment(
-      onePlan({ vaults: '  main: { url: "s3://the-vault", region: us-east-1 }' }),
-      options,
+  const bucketNames = (resources: Resources) =>
+    Object.values(resources)
+      .filter((resource) => resource.Type === 'AWS::S3::Bucket')
+      .map((resource) => resource.Properties.BucketName);
+
+  it('makes the buckets of its own region in the main stack, and the others in stacks of their own', () => {
+    const vaults = '\n  main: { url: "s3://the-vault" }\n  far: { url: "s3://the-far-vault", region: us-east-1 }';
+    const { Resources, vaultStacks } = deployment(onePlan({ vaults }), options);
+    expect(bucketNames(Resources)).toEqual(['the-vault']);
+    expect(vaultStacks.name).toBe('holdfast-test-vaults');
+    expect([...vaultStacks.templates].map(([region, template]) => [region, bucketNames(template.Resources)])).toEqual([
+      ['us-east-1', ['the-far-vault']],
+    ]);
+  });
+
+  it('of two stages shares no name of a stack', () => {
+    const vaults = '  main: { url: "s3://the-vault", region: us-east-1 }';
+    const names = ['test', 'prod'].map(
+      (stage) => deployment(onePlan({ vaults }), { ...options, stage }).vaultStacks.name,
     );
-    expect(Outputs).toMatchObject({ VaultsElsewhere: { Value: 'main: s3://the-vault (us-east-1)' } });
-    expect(notices).toContainEqual(expect.stringContaining('us-east-1'));
+    expect(new Set(names).size).toBe(2);
+    expect(() => deployment(onePlan({ vaults }), { ...options, stage: 'test-vaults' })).toThrow(/choose a stage/);
+  });
+
+  describe('after a change of the plan file', () => {
+    const file = (vaults: readonly string[], plans: readonly string[]) =>
+      deployment(
+        deployedPlan(
+          planFile(
+            `vaults:\n${vaults.map((name) => `  ${name}: { url: "s3://vault-${name}" }\n`).join('')}plans:\n${plans
+              .map((name) => `  ${name}: { sources: ["s3://source-${name}/"], vault: ${name} }\n`)
+              .join('')}`,
+          ),
+        ).config,
+        options,
+      ).Resources;
+    const before = file(['one', 'two'], ['one', 'two']);
+
+    it('without a plan, its bucket stays a resource, just as it was', () => {
+      const after = file(['one', 'two'], ['one']);
+      const [id, bucket] =
+        Object.entries(before).find(([, { Properties }]) => Properties.BucketName === 'vault-two') ?? [];
+      expect(bucket?.Type).toBe('AWS::S3::Bucket');
+      expect(after[id ?? '']).toEqual(bucket);
+      expect(bucketNames(after)).toEqual(['vault-one', 'vault-two']);
+    });
+
+    it.each(['VerifyRole', 'RestoreRole'])('without a plan, %s still reads its recovery points', (role) => {
+      const reads = statementsOf({ Type: '', Properties: file(['one', 'two'], ['one'])[role]?.Properties ?? {} });
+      expect(reads.filter(({ Action }) => Action.includes('s3:GetObject')).flatMap(({ on }) => on)).toContain(
+        'arn:<AWS::Partition>:s3:::vault-two/*',
+      );
+    });
+
+    it('without a plan, nothing more is written to its vault', () => {
+      const after = file(['one', 'two'], ['one']);
+      const writers = Object.entries(after)
+        .filter(([, { Type }]) => Type === 'AWS::IAM::Role')
+        .filter(([, { Type, Properties }]) =>
+          statementsOf({ Type, Properties }).some(
+            ({ Action, on }) => Action.includes('s3:PutObject') && on.some((arn) => arn.includes('vault-two')),
+          ),
+        );
+      expect(writers).toEqual([]);
+    });
+
+    it('without its vault either, the bucket leaves the stack, which had promised to keep it', () => {
+      const gone = Object.entries(before).filter(([id]) => !(id in file(['one'], ['one'])));
+      const buckets = gone.filter(([, { Type }]) => /^AWS::S3::/.test(Type));
+      expect(buckets.map(([, { Type }]) => Type)).toEqual(['AWS::S3::Bucket', 'AWS::S3::BucketPolicy']);
+      for (const [, resource] of buckets)
+        expect(resource).toMatchObject({ DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' });
+    });
   });
 
   it('subscribes each address once', () => {

@@ -8,7 +8,7 @@ import { z } from 'zod';
 
 export const ROOT = resolve(import.meta.dirname, '../..');
 
-const templateSchema = z.object({
+export const templateSchema = z.object({
   Resources: z.record(
     z.string(),
     z.object({
@@ -18,7 +18,7 @@ const templateSchema = z.object({
       UpdateReplacePolicy: z.string().optional(),
     }),
   ),
-  Outputs: z.record(z.string(), z.unknown()),
+  Outputs: z.record(z.string(), z.unknown()).default({}),
 });
 
 export type Template = z.output<typeof templateSchema>;

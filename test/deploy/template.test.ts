@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -6,7 +6,7 @@ import { catalogueTableDefinition } from '../../functions/catalogue/keys.ts';
 import { METRIC_NAMES } from '../../functions/core/events.ts';
 import { MACHINE_NAMES, machineId } from '../../functions/runtime/deploy/stack-alarms.ts';
 import { readAlarm } from './alarm.ts';
-import { type Packaged, packageService, resourcesOf, spell, statementsOf } from './package.ts';
+import { type Packaged, packageService, resourcesOf, spell, statementsOf, templateSchema } from './package.ts';
 
 /** A prefix that is a variable of the framework's, were it in serverless.yml. */
 const PLAN = `
@@ -116,6 +116,13 @@ describe('buckets', () => {
         .map(([, { Properties }]) => Properties.BucketName ?? 'generated')
         .sort(),
     ).toEqual(['generated', 'the-vault']);
+  });
+
+  it('of vaults in other regions have a template of their own beside', () => {
+    const file = join(packaged.folder, 'cloudformation-template-vaults-eu-west-1.json');
+    const buckets = resourcesOf(templateSchema.parse(JSON.parse(readFileSync(file, 'utf8'))), 'AWS::S3::Bucket');
+    expect([...buckets.values()].map(({ Properties }) => Properties.BucketName)).toEqual(['the-far-vault']);
+    expect(readdirSync(packaged.folder).filter((name) => name.includes('-vaults-'))).toHaveLength(1);
   });
 
   it('are private, encrypted and retained, and refuse requests without TLS', () => {

@@ -94,11 +94,11 @@ describe('a lock', () => {
     const vaults = `
   main: { url: "s3://the-vault/a", lock: { mode: compliance, days: 30 } }
   other: { url: "s3://the-vault/b" }`;
-    expect(() => bucketsOf(vaults)).toThrow(/"main" and "other" share bucket the-vault/);
+    expect(() => bucketsOf(vaults)).toThrow(/"main" and "other" share bucket the-vault but not their lock/);
   });
 });
 
-describe('whose bucket is made', () => {
+describe('which bucket is made', () => {
   it('two vaults in one bucket get one bucket', () => {
     expect(bucketsOf('\n  main: { url: "s3://the-vault/a" }\n  other: { url: "s3://the-vault/b" }')).toHaveLength(1);
   });
@@ -107,14 +107,18 @@ describe('whose bucket is made', () => {
     expect(bucketsOf('  main: { url: "s3://the-vault", region: eu-west-1 }')).toHaveLength(1);
   });
 
-  it('a vault in another region is not', () => {
-    const vaults = '  main: { url: "s3://the-vault", region: us-east-1 }';
-    expect(bucketsOf(vaults)).toEqual([]);
-    expect(vaultBuckets(onePlan({ vaults }), HERE)).toMatchObject([{ vault: 'main', madeBy: 'elsewhere' }]);
+  it('a bucket is in one region', () => {
+    const vaults = '\n  main: { url: "s3://the-vault/a" }\n  other: { url: "s3://the-vault/b", region: us-east-1 }';
+    expect(() => bucketsOf(vaults)).toThrow(/share bucket the-vault but not their region \(eu-west-1, us-east-1\)/);
   });
 
   it('a vault that is there already is not', () => {
     expect(bucketsOf('  main: { url: "s3://the-vault" }', { region: 'eu-west-1', existing: ['main'] })).toEqual([]);
+  });
+
+  it('a bucket is there already for all its vaults', () => {
+    const vaults = '\n  main: { url: "s3://the-vault/a" }\n  other: { url: "s3://the-vault/b" }';
+    expect(bucketsOf(vaults, { region: 'eu-west-1', existing: ['other'] })).toEqual([]);
   });
 
   it('an unknown vault cannot be there already', () => {

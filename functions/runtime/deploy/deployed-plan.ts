@@ -7,7 +7,10 @@ import type { HoldfastConfig, Plan } from '../../core/plan.ts';
 import { parseUri, type S3Uri } from '../../core/uri.ts';
 
 export interface DeployedPlan {
-  /** Plans whose sources and vault are in S3, without their replicas elsewhere; the vaults that these need. */
+  /**
+   * Plans whose sources and vault are in S3, without their replicas elsewhere; every vault in S3, used or not, so that a plan can be
+   * removed and its recovery points stay where they can be restored from.
+   */
   readonly config: HoldfastConfig;
   /** What is left to the command line, a sentence each. */
   readonly notices: readonly string[];
@@ -31,8 +34,7 @@ export function deployedPlan(config: HoldfastConfig): DeployedPlan {
     plans[name] = { ...plan, replicateTo: plan.replicateTo.filter((vault) => !onDisk.includes(vault)) };
   }
   if (Object.keys(plans).length === 0) throw new InvalidInputError(`there is nothing to deploy; ${notices.join('; ')}`);
-  const used = new Set(Object.values(plans).flatMap((plan) => [plan.vault, ...plan.replicateTo]));
-  const vaults = Object.fromEntries(Object.entries(config.vaults).filter(([name]) => used.has(name)));
+  const vaults = Object.fromEntries(Object.entries(config.vaults).filter(([, { url }]) => isS3(url)));
   const deployed = { ...config, vaults, plans };
   assertApart(deployed);
   return { config: deployed, notices };

@@ -1,5 +1,4 @@
 /** All that is derived from a plan file for one stage in one region: the part of the stack that serverless.yml does not spell out. */
-import type { Json } from '../../core/entry.ts';
 import { InvalidInputError } from '../../core/errors.ts';
 import type { HoldfastConfig } from '../../core/plan.ts';
 import type { S3Uri } from '../../core/uri.ts';
@@ -10,6 +9,7 @@ import { functionRoles } from './function-roles.ts';
 import { scheduleResources } from './schedules.ts';
 import { stackAlarmResources } from './stack-alarms.ts';
 import { type VaultBucket, vaultBucketResources, vaultBuckets } from './vault-buckets.ts';
+import { otherRegions, type VaultTemplate, vaultStackName, vaultTemplates } from './vault-stacks.ts';
 
 export interface DeploymentOptions {
   readonly service: string;
@@ -23,7 +23,14 @@ export interface DeploymentOptions {
 
 export interface Deployment {
   readonly Resources: Resources;
-  readonly Outputs: { readonly [name: string]: Json };
+  /** The stacks of the vaults in other regions: all of one name. */
+  readonly vaultStacks: {
+    readonly name: string;
+    /** Regions in which such a stack may stand, now or from an earlier deployment. */
+    readonly regions: readonly string[];
+    /** By region: where there is something to make. */
+    readonly templates: ReadonlyMap<string, VaultTemplate>;
+  };
   /** What the deployer should know, a sentence each. */
   readonly notices: readonly string[];
 }
@@ -32,32 +39,22 @@ export interface Deployment {
 export function deployment(config: HoldfastConfig, options: DeploymentOptions): Deployment {
   const { service, stage, region, existingVaults } = options;
   const prefix = `${service}-${stage}`;
-  const vaults = vaultBuckets(config, { region, existing: existingVaults });
-  const elsewhere = vaults.filter((vault) => vault.madeBy === 'elsewhere');
+  const buckets = vaultBuckets(config, { region, existing: existingVaults });
   return {
     Resources: {
-      ...vaultBucketResources(vaults),
-      ...functionRoles(config, { stage, targets: restoreTargets(config, vaults, options) }),
+      ...vaultBucketResources(buckets.filter((bucket) => bucket.region === region)),
+      ...functionRoles(config, { stage, targets: restoreTargets(config, buckets, options) }),
       ...scheduleResources(config),
       ...alarmResources(config, { prefix, stage }),
       ...stackAlarmResources({ prefix }),
       ...subscriptions(config),
     },
-    Outputs: elsewhere.length === 0 ? {} : { VaultsElsewhere: vaultsElsewhere(elsewhere) },
-    notices: [
-      ...elsewhere.map(
-        ({ vault, bucket, region: other }) =>
-          `vault "${vault}" is in ${other}: this stack makes no bucket there; make ${bucket} with a stack of its own`,
-      ),
-      ...alarmNotices(config),
-    ],
-  };
-}
-
-function vaultsElsewhere(vaults: readonly VaultBucket[]): Json {
-  return {
-    Description: 'Vaults in other regions, whose buckets need stacks of their own',
-    Value: vaults.map(({ vault, bucket, region }) => `${vault}: s3://${bucket} (${region})`).join(', '),
+    vaultStacks: {
+      name: vaultStackName(prefix),
+      regions: otherRegions(buckets, region),
+      templates: vaultTemplates(buckets, { region, prefix }),
+    },
+    notices: alarmNotices(config),
   };
 }
 
@@ -77,16 +74,16 @@ function subscriptions(config: HoldfastConfig): Resources {
 
 function restoreTargets(
   config: HoldfastConfig,
-  vaults: readonly VaultBucket[],
+  buckets: readonly VaultBucket[],
   { restoreTargets: named }: DeploymentOptions,
 ): readonly S3Uri[] {
   const targets =
     named.length > 0 ? named.map(s3) : sourcesOf(config).map(({ scheme, bucket }) => ({ scheme, bucket, prefix: '' }));
   for (const { bucket } of targets) {
-    const vault = vaults.find((candidate) => candidate.bucket === bucket);
-    if (vault !== undefined)
+    const taken = buckets.find((candidate) => candidate.bucket === bucket);
+    if (taken !== undefined)
       throw new InvalidInputError(
-        `restoreTargets names ${bucket}, the bucket of vault "${vault.vault}"; a restore never writes to a vault`,
+        `restoreTargets names ${bucket}, the bucket of vault "${taken.vaults[0]}"; a restore never writes to a vault`,
       );
   }
   return targets;

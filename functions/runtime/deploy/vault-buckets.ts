@@ -1,70 +1,91 @@
-/** The buckets of the vaults that are in the stack's own region: CloudFormation makes nothing in another one. */
+/** The buckets of the vaults, each in the vault's own region, and what the plan asks of them. */
 import type { Json } from '../../core/entry.ts';
 import { InvalidInputError } from '../../core/errors.ts';
 import type { HoldfastConfig, VaultConfig } from '../../core/plan.ts';
-import { bucketArn, logicalId, objectsArn, type Resources, ref } from './cloudformation.ts';
+import { bucketArn, logicalId, objectsArn, type Resource, type Resources, ref } from './cloudformation.ts';
 import { vaultPlace } from './deployed-plan.ts';
 
 /** Deleted blobs stay behind a delete marker for so long, whoever deleted them. */
 const NONCURRENT_DAYS = 30;
 const UNFINISHED_UPLOAD_DAYS = 7;
 
-/** A vault in S3 and how its bucket comes to be. */
+/** A bucket that holds a vault, or several vaults side by side. */
 export interface VaultBucket {
-  readonly vault: string;
   readonly bucket: string;
+  /** Names in the plan file, at least one. */
+  readonly vaults: readonly [string, ...string[]];
   readonly region: string;
   readonly lock: VaultConfig['lock'];
-  /** `here`: a resource of this stack; `elsewhere`: in another region; `existing`: there already, as the deployer says. */
-  readonly madeBy: 'here' | 'elsewhere' | 'existing';
+  /** It is there already and is used as it is: no stack makes it. */
+  readonly existing: boolean;
 }
 
-/** @throws InvalidInputError when `existing` names an unknown vault. */
+/**
+ * Each bucket once, in the plan file's order. A bucket is there already when any of its vaults is named in `existing`.
+ * @throws InvalidInputError when `existing` names an unknown vault, or two vaults want one bucket differently.
+ */
 export function vaultBuckets(
   config: HoldfastConfig,
-  { region, existing }: { readonly region: string; readonly existing: readonly string[] },
+  { region: stackRegion, existing }: { readonly region: string; readonly existing: readonly string[] },
 ): readonly VaultBucket[] {
   for (const name of existing)
-    if (config.vaults[name] === undefined)
+    if (!Object.hasOwn(config.vaults, name))
       throw new InvalidInputError(
         `existingVaults names "${name}"; the deployed vaults are ${Object.keys(config.vaults).join(', ')}`,
       );
-  return Object.entries(config.vaults).map(([vault, { region: own = region, lock }]) => ({
-    vault,
-    bucket: vaultPlace(config, vault).bucket,
-    region: own,
-    lock,
-    madeBy: existing.includes(vault) ? 'existing' : own === region ? 'here' : 'elsewhere',
-  }));
+  const buckets = new Map<string, VaultBucket>();
+  for (const [vault, { region = stackRegion, lock }] of Object.entries(config.vaults)) {
+    const { bucket } = vaultPlace(config, vault);
+    const own: VaultBucket = { bucket, vaults: [vault], region, lock, existing: existing.includes(vault) };
+    const other = buckets.get(bucket);
+    buckets.set(bucket, other === undefined ? own : shared(other, own));
+  }
+  return [...buckets.values()];
 }
 
-/** Bucket and policy for each vault that is made here. @throws InvalidInputError when two vaults want one bucket locked differently. */
-export function vaultBucketResources(vaults: readonly VaultBucket[]): Resources {
-  const resources: Record<string, Resources[string]> = {};
-  const made = new Map<string, VaultBucket>();
-  for (const vault of vaults.filter((candidate) => candidate.madeBy === 'here')) {
-    const other = made.get(vault.bucket);
-    if (other !== undefined && JSON.stringify(other.lock) !== JSON.stringify(vault.lock))
-      throw new InvalidInputError(
-        `vaults "${other.vault}" and "${vault.vault}" share bucket ${vault.bucket} but not their lock; a bucket has one lock`,
-      );
-    made.set(vault.bucket, vault);
-    const id = logicalId('VaultBucket', vault.bucket);
-    resources[id] = {
-      Type: 'AWS::S3::Bucket',
-      DeletionPolicy: 'Retain',
-      UpdateReplacePolicy: 'Retain',
-      Properties: bucketProperties(vault),
-    };
-    resources[logicalId('VaultBucketPolicy', vault.bucket)] = {
-      Type: 'AWS::S3::BucketPolicy',
-      // Without Retain the bucket would outlive its own protection.
-      DeletionPolicy: 'Retain',
-      UpdateReplacePolicy: 'Retain',
-      Properties: { Bucket: ref(id), PolicyDocument: tlsOnly(vault.bucket) },
-    };
-  }
-  return resources;
+function shared(first: VaultBucket, second: VaultBucket): VaultBucket {
+  const both = `vaults "${first.vaults[0]}" and "${second.vaults[0]}" share bucket ${first.bucket} but not their`;
+  if (first.region !== second.region)
+    throw new InvalidInputError(`${both} region (${first.region}, ${second.region}); a bucket is in one region`);
+  if (JSON.stringify(first.lock) !== JSON.stringify(second.lock))
+    throw new InvalidInputError(`${both} lock; a bucket has one lock`);
+  return {
+    ...first,
+    vaults: [...first.vaults, ...second.vaults],
+    existing: first.existing || second.existing,
+  };
+}
+
+/** The logical id of a bucket, in whichever stack makes it. */
+export const vaultBucketId = (bucket: string): string => logicalId('VaultBucket', bucket);
+
+/** Bucket and policy for each that is not there already. */
+export function vaultBucketResources(buckets: readonly VaultBucket[]): Resources {
+  return Object.fromEntries(
+    buckets
+      .filter(({ existing }) => !existing)
+      .flatMap((wanted): [string, Resource][] => [
+        [
+          vaultBucketId(wanted.bucket),
+          {
+            Type: 'AWS::S3::Bucket',
+            DeletionPolicy: 'Retain',
+            UpdateReplacePolicy: 'Retain',
+            Properties: bucketProperties(wanted),
+          },
+        ],
+        [
+          logicalId('VaultBucketPolicy', wanted.bucket),
+          {
+            Type: 'AWS::S3::BucketPolicy',
+            // Without Retain the bucket would outlive its own protection.
+            DeletionPolicy: 'Retain',
+            UpdateReplacePolicy: 'Retain',
+            Properties: { Bucket: ref(vaultBucketId(wanted.bucket)), PolicyDocument: tlsOnly(wanted.bucket) },
+          },
+        ],
+      ]),
+  );
 }
 
 function bucketProperties({ bucket, lock }: VaultBucket): { readonly [name: string]: Json } {
