@@ -98,7 +98,7 @@ describe('a bucket that cannot be used', () => {
     const refused = find();
     await expect(refused).rejects.toThrow(InvalidInputError);
     await expect(refused).rejects.toThrow(
-      'vault "far": bucket the-far-vault is in ap-southeast-2, not in us-east-1; write region: ap-southeast-2 for the vault in the plan file',
+      'vault "far": bucket the-far-vault is in ap-southeast-2, not in us-east-1; write region: ap-southeast-2 for the vault in the plan file, or give it another bucket',
     );
   });
 

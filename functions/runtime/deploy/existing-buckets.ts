@@ -80,7 +80,7 @@ async function isOurs(client: S3Client, wanted: VaultBucket, owner: string): Pro
   const { vaults, bucket, region } = wanted;
   const elsewhere = (actual: string) =>
     new InvalidInputError(
-      `${spoken(wanted)} is in ${actual}, not in ${region}; write region: ${actual} for the vault in the plan file`,
+      `${spoken(wanted)} is in ${actual}, not in ${region}; write region: ${actual} for the vault in the plan file, or give it another bucket`,
     );
   return asking(`${spoken(wanted)}: looking for it`, async () => {
     try {
