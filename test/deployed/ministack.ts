@@ -31,17 +31,16 @@ export async function startMinistack(): Promise<Emulator> {
 /** The AWS CLI, as a person would use it: what it printed, parsed as JSON; undefined when that is nothing. */
 export type Aws = (...args: readonly string[]) => Promise<unknown>;
 
-/** @throws Error with what the command said, when it did not exit with 0. */
-export function awsCli(endpoint: string, region?: string): Aws {
+/**
+ * @param env other credentials, or another region, than the suite's own.
+ * @throws Error with what the command said, when it did not exit with 0.
+ */
+export function awsCli(endpoint: string, env: Readonly<Record<string, string>> = {}): Aws {
   const command = findPythonCommand('aws');
   if (command === undefined) throw new Error('the AWS CLI is not installed; .ci/requirements.txt names it');
   return async (...args) => {
     const { stdout } = await promisify(execFile)(command, [...args, '--endpoint-url', endpoint, '--output', 'json'], {
-      env: {
-        PATH: process.env.PATH,
-        ...awsEnv(endpoint),
-        ...(region === undefined ? {} : { AWS_REGION: region, AWS_DEFAULT_REGION: region }),
-      },
+      env: { PATH: process.env.PATH, ...awsEnv(endpoint), ...env },
       maxBuffer: 1 << 28,
     });
     return stdout.trim() === '' ? undefined : JSON.parse(stdout);

@@ -29,7 +29,7 @@ let project: Project;
 beforeAll(async () => {
   ministack = await startMinistack();
   near = awsCli(ministack.endpoint);
-  far = awsCli(ministack.endpoint, FAR);
+  far = awsCli(ministack.endpoint, { AWS_REGION: FAR, AWS_DEFAULT_REGION: FAR });
   project = openProject(ministack.endpoint, `${VAULTS}${APP}${OTHER}`);
   await judge(ministack.endpoint, 'make', UPLOADS, 'holdfast-regions-records');
   await judge(ministack.endpoint, 'fill', UPLOADS, 'public/', 'regions');

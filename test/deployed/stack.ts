@@ -23,8 +23,12 @@ export interface Project {
   serverless(...args: readonly string[]): Promise<Ended>;
   /** `holdfast …` in the project's folder. */
   holdfast(...args: readonly string[]): Promise<Ended>;
+  /** The same, by somebody whose tools are set to another region. */
+  holdfastIn(region: string, ...args: readonly string[]): Promise<Ended>;
   remove(): void;
 }
+
+const HOLDFAST = join(ROOT, 'functions/local/holdfast.mjs');
 
 const failed = z.object({ code: z.number(), stdout: z.string(), stderr: z.string() });
 
@@ -42,7 +46,9 @@ export function openProject(endpoint: string, plan: string): Project {
     folder,
     writePlan,
     serverless: (...args) => run('npx', ['--no-install', 'serverless', ...args], folder, env),
-    holdfast: (...args) => run(process.execPath, [join(ROOT, 'functions/local/holdfast.mjs'), ...args], folder, env),
+    holdfast: (...args) => run(process.execPath, [HOLDFAST, ...args], folder, env),
+    holdfastIn: (region, ...args) =>
+      run(process.execPath, [HOLDFAST, ...args], folder, { ...env, AWS_REGION: region, AWS_DEFAULT_REGION: region }),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }
