@@ -31,9 +31,9 @@ export class Console {
     this.json = options.json;
   }
 
-  /** Columns of standard output; undefined where it is no terminal, and nothing is cut. */
+  /** Columns of standard output; undefined where it is no terminal, or one that does not say (some say 0), and nothing is cut. */
   get columns(): number | undefined {
-    return this.shell.stdout.isTTY === true ? this.shell.stdout.columns : undefined;
+    return this.shell.stdout.isTTY === true ? this.shell.stdout.columns || undefined : undefined;
   }
 
   /** A line of the result, for a person; nothing with `--json`. */

@@ -7,6 +7,7 @@ type Tick = Parameters<Ports['progress']>[0];
 
 /** Ten times a second is smooth to the eye; more would only cost. */
 const REDRAW_MILLIS = 100;
+/** Where the terminal does not say: some say 0. */
 const DEFAULT_COLUMNS = 80;
 
 export interface Progress {
@@ -29,7 +30,7 @@ export function progressLine(sink: Sink, millis: () => number): Progress {
   let drawn = false;
   const draw = (text: string) => {
     drawn = true;
-    sink.write(`\r\x1b[2K${shorten(text, (sink.columns ?? DEFAULT_COLUMNS) - 1)}`);
+    sink.write(`\r\x1b[2K${shorten(text, (sink.columns || DEFAULT_COLUMNS) - 1)}`);
   };
   return {
     visible: true,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { IntegrityError } from '../../functions/core/errors.ts';
 import { Console } from '../../functions/local/console.ts';
-import { testShell } from './streams.ts';
+import { remember, testShell } from './streams.ts';
 
 async function* items<T>(...all: T[]): AsyncIterable<T> {
   yield* all;
@@ -71,5 +71,16 @@ describe('standard output without --json', () => {
     await console.document({ a: 1 });
     await console.failure(new Error('x'));
     expect(stdout.text()).toBe('for a person\n');
+  });
+});
+
+describe('the columns of standard output', () => {
+  it.each([
+    [120, 120],
+    [0, undefined],
+    [undefined, undefined],
+  ])('of a terminal that says %s are %s', (said, columns) => {
+    const { shell } = testShell({});
+    expect(new Console({ ...shell, stdout: remember(said).sink }, { json: false }).columns).toBe(columns);
   });
 });

@@ -34,6 +34,12 @@ describe('the progress line', () => {
     expect(text()).toBe('\r\x1b[2Kbackup in the account: Repli…\r\x1b[2K');
   });
 
+  it('takes a terminal that says that it has no columns for one of the usual width', () => {
+    const { sink, text } = remember(0);
+    progressLine(sink, () => 0).show('a'.repeat(100));
+    expect(text()).toBe(`\r\x1b[2K${'a'.repeat(78)}…`);
+  });
+
   it('is redrawn at most ten times a second', () => {
     const { sink, text } = remember(80);
     const clock = { now: 0 };
