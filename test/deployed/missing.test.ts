@@ -1,11 +1,10 @@
 /** What is missing ends a machine within a minute, by an error with a name, and the catalogue says why. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { judge } from '../emulated/judge.ts';
-import type { Emulator } from '../emulated/services.ts';
 import { type Execution, execute } from './executions.ts';
-import { type Aws, awsCli, startMinistack } from './ministack.ts';
-import { handOverKeys, openProject, outputsOf, type Project } from './stack.ts';
+import type { Aws } from './ministack.ts';
+import { type Account, catalogueOf, handOverKeys, openAccount, type Project } from './stack.ts';
 
 const STAGE = 'test';
 const SOURCE = 's3://holdfast-missing-uploads/';
@@ -21,24 +20,22 @@ plans:
 const WRITE_KEY = `/holdfast/${STAGE}/key/write`;
 
 // One story, told in order.
-let ministack: Emulator;
+let account: Account;
 let aws: Aws;
 let project: Project;
 let output: (key: string) => string;
 beforeAll(async () => {
-  ministack = await startMinistack();
-  aws = awsCli(ministack.endpoint);
-  project = openProject(ministack.endpoint, PLAN);
-  await judge(ministack.endpoint, 'make', 'holdfast-missing-uploads', 'holdfast-missing-other');
-  await judge(ministack.endpoint, 'fill', 'holdfast-missing-uploads', '', 'missing');
-  const deployed = await project.serverless('deploy', '--stage', STAGE);
-  expect(deployed.code, deployed.stderr).toBe(0);
-  output = await outputsOf(aws, STAGE);
+  account = await openAccount({
+    stage: STAGE,
+    plan: PLAN,
+    fill: async (endpoint) => {
+      await judge(endpoint, 'make', 'holdfast-missing-uploads', 'holdfast-missing-other');
+      await judge(endpoint, 'fill', 'holdfast-missing-uploads', '', 'missing');
+    },
+  });
+  ({ aws, project, output } = account);
 });
-afterAll(async () => {
-  project?.remove();
-  await ministack?.stop();
-});
+afterAll(() => account?.close());
 
 const minute = (machine: string, input: object): Promise<Execution> => execute(aws, output(machine), input, 60);
 
@@ -48,14 +45,6 @@ async function backUp(plan: string): Promise<Execution> {
   hours += 1;
   const scheduledAt = new Date(Date.UTC(2026, 0, 1, hours)).toISOString();
   return await minute('BackupMachineArn', { plan, kind: 'full', scheduledAt });
-}
-
-/** All that the catalogue holds. */
-async function recordsOf(): Promise<readonly unknown[]> {
-  const scanned = await aws('dynamodb', 'scan', '--table-name', output('CatalogueTableName'), '--consistent-read');
-  const item = z.looseObject({ record: z.object({ S: z.string() }).optional() });
-  const { Items } = z.object({ Items: z.array(item) }).parse(scanned);
-  return Items.flatMap(({ record }) => (record === undefined ? [] : [JSON.parse(record.S)]));
 }
 
 /** What the catalogue shows of the run: by source, the error and why. */
@@ -68,7 +57,7 @@ async function failuresOf({ cause }: Execution): Promise<Record<string, string>>
     reason: z.string(),
   });
   return Object.fromEntries(
-    (await recordsOf()).flatMap((record) => {
+    (await catalogueOf(account)).flatMap(({ record }) => {
       const parsed = failed.safeParse(record);
       return parsed.success ? [[parsed.data.sourceUri, `${parsed.data.error}: ${parsed.data.reason}`]] : [];
     }),
@@ -84,7 +73,7 @@ it('a vault that was never made fails the run, and is named at each source', asy
 });
 
 it('a key that is not in its parameter fails the run, and the parameter is named', async () => {
-  await handOverKeys(project, aws, STAGE);
+  await handOverKeys(account, STAGE);
   await aws('ssm', 'delete-parameter', '--name', WRITE_KEY);
   const run = await backUp('app');
   expect(run).toMatchObject({ status: 'FAILED', error: 'RunFailed' });
@@ -100,6 +89,12 @@ it('a source that is not there is named, and the other one is safe', async () =>
   expect(await failuresOf(run)).toEqual({
     [LOST]: expect.stringMatching(/^NotFoundError: s3:\/\/holdfast-missing-nowhere\/: .* there is no such bucket/),
   });
+});
+
+it('the command line tells that a run was partial by its exit code, and which source is not safe', async () => {
+  const run = await project.holdfast('--aws', 'run', 'app');
+  expect(run.code, run.stderr).toBe(3);
+  expect(run.stdout + run.stderr).toContain(LOST);
 });
 
 it('a vault whose bucket was deleted fails the run, and the bucket is named', async () => {
@@ -140,7 +135,9 @@ it('a restore whose target turns out to be absent when it writes is recorded as 
   const restored = await minute('RestoreMachineArn', { source: SOURCE, to: LOST, onConflict: 'overwrite' });
   expect(restored).toMatchObject({ status: 'FAILED', error: 'NotFoundError' });
   const ofRestore = z.looseObject({ restoreId: z.string() });
-  const records = (await recordsOf()).filter((record) => ofRestore.safeParse(record).success);
+  const records = (await catalogueOf(account))
+    .map(({ record }) => record)
+    .filter((record) => ofRestore.safeParse(record).success);
   expect(records).toMatchObject([
     { to: LOST, status: 'failed', error: 'NotFoundError', reason: expect.stringContaining('there is no such bucket') },
   ]);

@@ -6,10 +6,10 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { judge } from '../emulated/judge.ts';
-import { type Emulator, findPythonCommand } from '../emulated/services.ts';
+import { findPythonCommand } from '../emulated/services.ts';
 import { type Execution, execute } from './executions.ts';
-import { type Aws, awsCli, startMinistack } from './ministack.ts';
-import { handOverKeys, openProject, outputsOf, type Project } from './stack.ts';
+import { type Aws, awsCli } from './ministack.ts';
+import { type Account, catalogueOf, handOverKeys, openAccount, type Project } from './stack.ts';
 
 const STAGE = 'test';
 const SOURCE = 's3://holdfast-refused-uploads/';
@@ -25,25 +25,24 @@ plans:
   lost: { sources: ["${SOURCE}"], vault: far }
 `;
 
-let ministack: Emulator;
+let account: Account;
 let aws: Aws;
 let project: Project;
 let output: (key: string) => string;
 beforeAll(async () => {
-  ministack = await startMinistack();
-  aws = awsCli(ministack.endpoint);
-  project = openProject(ministack.endpoint, PLAN);
-  await judge(ministack.endpoint, 'make', 'holdfast-refused-uploads', FAR);
-  await judge(ministack.endpoint, 'many', 'holdfast-refused-uploads', '5');
-  const deployed = await project.serverless('deploy', '--stage', STAGE, '--param=existingVaults=far');
-  expect(deployed.code, deployed.stderr).toBe(0);
-  output = await outputsOf(aws, STAGE);
-  await handOverKeys(project, aws, STAGE);
+  account = await openAccount({
+    stage: STAGE,
+    plan: PLAN,
+    params: ['--param=existingVaults=far'],
+    fill: async (endpoint) => {
+      await judge(endpoint, 'make', 'holdfast-refused-uploads', FAR);
+      await judge(endpoint, 'many', 'holdfast-refused-uploads', '5');
+    },
+  });
+  ({ aws, project, output } = account);
+  await handOverKeys(account, STAGE);
 });
-afterAll(async () => {
-  project?.remove();
-  await ministack?.stop();
-});
+afterAll(() => account?.close());
 
 let hours = 0;
 /** A run of its own, which has a minute. */
@@ -70,7 +69,7 @@ async function as(role: string): Promise<Aws> {
       Credentials: z.looseObject({ AccessKeyId: z.string(), SecretAccessKey: z.string(), SessionToken: z.string() }),
     })
     .parse(session);
-  return awsCli(ministack.endpoint, {
+  return awsCli(account.endpoint, {
     AWS_ACCESS_KEY_ID: Credentials.AccessKeyId,
     AWS_SECRET_ACCESS_KEY: Credentials.SecretAccessKey,
     AWS_SESSION_TOKEN: Credentials.SessionToken,
@@ -155,12 +154,8 @@ it('a permission that is missing fails the run within a minute, and is noted at 
 
   const run = await backUp();
   expect(run).toMatchObject({ status: 'FAILED', error: 'RunFailed' });
-  const item = z.looseObject({ record: z.object({ S: z.string() }).optional() });
-  const scanned = await aws('dynamodb', 'scan', '--table-name', output('CatalogueTableName'), '--consistent-read');
-  const failures = z
-    .object({ Items: z.array(item) })
-    .parse(scanned)
-    .Items.map(({ record }) => z.looseObject({}).parse(JSON.parse(record?.S ?? '{}')))
+  const failures = (await catalogueOf(account))
+    .map(({ record }) => z.looseObject({}).parse(record))
     .filter(({ status, error }) => status === 'failed' && error !== undefined);
   expect(failures).toMatchObject([{ sourceUri: SOURCE, error: 'AccessDeniedError', reason: expect.any(String) }]);
 });

@@ -69,7 +69,7 @@ it('makes a bucket in every region that the plan file names', async () => {
 });
 
 it('backs up into one region and replicates into the other', async () => {
-  await handOverKeys(project, near, STAGE);
+  await handOverKeys({ project, aws: near }, STAGE);
   const machine = (await outputsOf(near, STAGE))('BackupMachineArn');
   const input = { plan: 'app', kind: 'full', scheduledAt: '2026-01-01T00:00:00Z' };
   const run = await execute(near, machine, input);

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { z } from 'zod';
 import { ROOT } from '../deploy/package.ts';
 import { awsEnv } from '../emulated/judge.ts';
-import type { Aws } from './ministack.ts';
+import { type Aws, awsCli, startMinistack } from './ministack.ts';
 
 export interface Ended {
   readonly code: number;
@@ -81,8 +81,58 @@ export async function outputsOf(aws: Aws, stage: string): Promise<(key: string) 
   };
 }
 
+/** An AWS of its own, in which one stack is deployed. */
+export interface Account {
+  readonly endpoint: string;
+  readonly aws: Aws;
+  readonly project: Project;
+  readonly output: (key: string) => string;
+  close(): Promise<void>;
+}
+
+/** @throws Error with what the framework said, when it did not deploy. */
+export async function openAccount(options: {
+  readonly stage: string;
+  readonly plan: string;
+  /** `--param=…` */
+  readonly params?: readonly string[];
+  /** Makes and fills buckets, before anything is deployed. */
+  readonly fill: (endpoint: string) => Promise<void>;
+}): Promise<Account> {
+  const { endpoint, stop } = await startMinistack();
+  const project = openProject(endpoint, options.plan);
+  const close = async () => {
+    project.remove();
+    await stop();
+  };
+  try {
+    await options.fill(endpoint);
+    const deployed = await project.serverless('deploy', '--stage', options.stage, ...(options.params ?? []));
+    if (deployed.code !== 0) throw new Error(`${deployed.stdout}${deployed.stderr}`);
+    const aws = awsCli(endpoint);
+    return { endpoint, aws, project, output: await outputsOf(aws, options.stage), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+const scanned = z.object({
+  Items: z.array(z.looseObject({ sk: z.object({ S: z.string() }), record: z.object({ S: z.string() }).optional() })),
+});
+
+/** Every item of the catalogue's table that holds a record: its sort key, and the record. */
+export async function catalogueOf({
+  aws,
+  output,
+}: Account): Promise<readonly { readonly sk: string; readonly record: unknown }[]> {
+  const table = output('CatalogueTableName');
+  const { Items } = scanned.parse(await aws('dynamodb', 'scan', '--table-name', table, '--consistent-read'));
+  return Items.flatMap(({ sk, record }) => (record === undefined ? [] : [{ sk: sk.S, record: JSON.parse(record.S) }]));
+}
+
 /** What README says to do after the first deploy: make keys and vaults, and hand the keys over to the functions. */
-export async function handOverKeys(project: Project, aws: Aws, stage: string): Promise<void> {
+export async function handOverKeys({ project, aws }: Pick<Account, 'project' | 'aws'>, stage: string): Promise<void> {
   const made = await project.holdfast('init', '--yes', '--write-key', 'write.key');
   if (made.code !== 0) throw new Error(made.stderr);
   for (const [name, file] of [

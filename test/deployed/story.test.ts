@@ -1,43 +1,40 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { judge } from '../emulated/judge.ts';
-import type { Emulator } from '../emulated/services.ts';
 import { type Execution, endedExecutions, eventually, execute } from './executions.ts';
-import { type Aws, awsCli, startMinistack } from './ministack.ts';
-import { type Ended, handOverKeys, openProject, outputsOf, type Project } from './stack.ts';
+import type { Aws } from './ministack.ts';
+import { type Account, catalogueOf, handOverKeys, openAccount, type Project } from './stack.ts';
 import { alarmsSeen, drain, makeQueue, metricKey, metricsInLogs, putDatapoint } from './watching.ts';
 
 // One story, told in order: each test is a chapter and needs those before it.
 const STAGE = 'test';
 // All metrics, so that each alarm finds the one that it watches.
-const DEPLOY = ['deploy', '--stage', STAGE, '--param=metrics=all'];
+const PARAMS = ['--param=metrics=all'];
 const UPLOADS = 'holdfast-deployed-uploads';
 const SOURCE = `s3://${UPLOADS}/public/`;
 
-let ministack: Emulator;
+let account: Account;
 let aws: Aws;
 let project: Project;
-let deployed: Ended;
 let output: (key: string) => string;
 beforeAll(async () => {
-  ministack = await startMinistack();
-  aws = awsCli(ministack.endpoint);
-  project = openProject(ministack.endpoint, readFileSync(join(import.meta.dirname, 'holdfast.yml'), 'utf8'));
-  await judge(ministack.endpoint, 'make', UPLOADS, 'holdfast-deployed-exports', 'holdfast-deployed-records');
-  await judge(ministack.endpoint, 'fill', UPLOADS, 'public/', 'deployed');
-  deployed = await project.serverless(...DEPLOY);
-  expect(deployed.code, deployed.stderr).toBe(0);
-  output = await outputsOf(aws, STAGE);
+  account = await openAccount({
+    stage: STAGE,
+    plan: readFileSync(join(import.meta.dirname, 'holdfast.yml'), 'utf8'),
+    params: PARAMS,
+    fill: async (endpoint) => {
+      await judge(endpoint, 'make', UPLOADS, 'holdfast-deployed-exports', 'holdfast-deployed-records');
+      await judge(endpoint, 'fill', UPLOADS, 'public/', 'deployed');
+    },
+  });
+  ({ aws, project, output } = account);
 });
-afterAll(async () => {
-  project?.remove();
-  await ministack?.stop();
-});
+afterAll(() => account?.close());
 
 const dump = async (bucket: string, prefix: string): Promise<Record<string, unknown>> =>
-  JSON.parse(await judge(ministack.endpoint, 'dump', bucket, prefix));
+  JSON.parse(await judge(account.endpoint, 'dump', bucket, prefix));
 
 const runOutput = z.looseObject({
   runId: z.string(),
@@ -53,20 +50,13 @@ async function goodRuns(): Promise<readonly Execution[]> {
   return ended.filter((one) => one.status === 'SUCCEEDED' && outputOf(one).status === 'succeeded');
 }
 
-const itemSchema = z.looseObject({ sk: z.object({ S: z.string() }), record: z.object({ S: z.string() }).optional() });
 const pointSchema = z.looseObject({ recoveryPointId: z.string(), sourceUri: z.string(), vault: z.string() });
-
-async function itemsOfCatalogue(): Promise<readonly z.output<typeof itemSchema>[]> {
-  const table = output('CatalogueTableName');
-  const scanned = await aws('dynamodb', 'scan', '--table-name', table, '--consistent-read');
-  return z.object({ Items: z.array(itemSchema) }).parse(scanned).Items;
-}
 
 /** The newest recovery point of a source in a vault. */
 async function newestPoint(vault: string, source = SOURCE): Promise<string> {
-  const points = (await itemsOfCatalogue())
-    .filter(({ sk }) => sk.S.startsWith('POINT#'))
-    .map(({ record }) => pointSchema.parse(JSON.parse(record?.S ?? '')))
+  const points = (await catalogueOf(account))
+    .filter(({ sk }) => sk.startsWith('POINT#'))
+    .map(({ record }) => pointSchema.parse(record))
     .filter((point) => point.sourceUri === source && point.vault === vault);
   const newest = points
     .map((point) => point.recoveryPointId)
@@ -127,7 +117,7 @@ it('is deployed by serverless deploy, and nothing of it is left out', async () =
 });
 
 it('backs up by its schedule, without anybody starting it', async () => {
-  await handOverKeys(project, aws, STAGE);
+  await handOverKeys(account, STAGE);
   const [first] = await eventually('a scheduled run succeeds', 200, async () => {
     const runs = await goodRuns();
     return runs.length > 0 ? runs : undefined;
@@ -142,14 +132,14 @@ it('shows the recovery points in the catalogue table', async () => {
   const points = outputOf(first).recoveryPoints;
   // Two sources, in the vault and in its replica.
   expect(points).toHaveLength(4);
-  const keys = (await itemsOfCatalogue()).map(({ sk }) => sk.S);
+  const keys = (await catalogueOf(account)).map(({ sk }) => sk);
   for (const id of points) expect(keys).toContain(`POINT#${id}`);
 });
 
 it('restores what was overwritten, deleted and added since, by starting the machine', async () => {
   const before = await dump(UPLOADS, 'public/');
   const recoveryPointId = await newestPoint('primary');
-  await judge(ministack.endpoint, 'change', UPLOADS, 'public/');
+  await judge(account.endpoint, 'change', UPLOADS, 'public/');
   expect(await dump(UPLOADS, 'public/')).not.toEqual(before);
 
   const restored = await execute(aws, output('RestoreMachineArn'), { recoveryPointId, to: SOURCE, exact: true });
@@ -233,9 +223,30 @@ it('hears silence: the alarms on the RPO take missing data as a breach', async (
   for (const alarm of onRpo) expect(alarm).toMatchObject({ missing: 'breaching', actions: [output('AlarmTopicArn')] });
 });
 
+it('is driven from the command line with --aws, and ends with the exit code of what it did', async () => {
+  const records = 's3://holdfast-deployed-records/';
+  const good = await newestPoint('replica', records);
+  const commands = [
+    [0, 'run', 'records'],
+    [0, 'verify', good, '--level', 'check'],
+    [0, 'restore', records, '--to', records, '--exact'],
+    [0, 'list', records],
+    // The uploads' pack in the primary vault is damaged.
+    [1, 'verify', await newestPoint('primary'), '--level', 'data'],
+    [2, 'run', 'record'],
+  ] as const;
+  for (const [code, ...command] of commands) {
+    const ended = await project.holdfast('--aws', ...command);
+    expect(ended.code, `${command.join(' ')}: ${ended.stderr}`).toBe(code);
+  }
+  const status = await project.holdfast('--aws', '--json', 'status');
+  const known = z.object({ sources: z.array(z.looseObject({ source: z.string() })) });
+  expect(known.parse(JSON.parse(status.stdout)).sources).toHaveLength(3);
+});
+
 it('changes nothing when it is deployed a second time', async () => {
   const before = await stackDescribed();
-  const again = await project.serverless(...DEPLOY);
+  const again = await project.serverless('deploy', '--stage', STAGE, ...PARAMS);
   expect(again.code, again.stderr).toBe(0);
   expect(again.stderr).toContain('No changes to deploy');
   expect(await stackDescribed()).toEqual(before);
@@ -255,7 +266,7 @@ it('keeps vaults and catalogue when it is removed, and can be restored from with
   });
 
   // The replica has an undamaged copy.
-  await judge(ministack.endpoint, 'make', 'holdfast-deployed-target');
+  await judge(account.endpoint, 'make', 'holdfast-deployed-target');
   for (const args of [
     ['catalogue', 'rebuild'],
     ['restore', SOURCE, '--vault', 'replica', '--to', 's3://holdfast-deployed-target/'],
