@@ -40,8 +40,8 @@ describe('the reason of a failure', () => {
       /^no vault$/,
     ],
     ['States.TaskFailed', '{"Status":"FAILED","Error":"States.Timeout"}', 'States.Timeout', /took longer/],
-    ['States.TaskFailed', '{"Status":"TIMED_OUT"}', 'States.Timeout', /took longer/],
-    ['States.TaskFailed', '{"Status":"ABORTED"}', 'States.Aborted', /no cause was told/],
+    ['States.TaskFailed', '{"ExecutionArn":"arn:x","Status":"TIMED_OUT"}', 'States.Timeout', /^arn:x ran out of time$/],
+    ['States.TaskFailed', '{"ExecutionArn":"arn:x","Status":"ABORTED"}', 'States.Aborted', /^arn:x was stopped$/],
     [
       'States.TaskFailed',
       JSON.stringify({
