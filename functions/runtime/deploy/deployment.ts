@@ -6,6 +6,7 @@ import { alarmNotices, alarmResources } from './alarms.ts';
 import { logicalId, type Resources, ref } from './cloudformation.ts';
 import { s3, sourcesOf } from './deployed-plan.ts';
 import { functionRoles } from './function-roles.ts';
+import { assertWithinLimits } from './limits.ts';
 import { scheduleResources } from './schedules.ts';
 import { stackAlarmResources } from './stack-alarms.ts';
 import { type VaultBucket, vaultBucketResources, vaultBuckets } from './vault-buckets.ts';
@@ -40,15 +41,17 @@ export function deployment(config: HoldfastConfig, options: DeploymentOptions): 
   const { service, stage, region, existingVaults } = options;
   const prefix = `${service}-${stage}`;
   const buckets = vaultBuckets(config, { region, existing: existingVaults });
+  const resources = {
+    ...vaultBucketResources(buckets.filter((bucket) => bucket.region === region)),
+    ...functionRoles(config, { stage, targets: restoreTargets(config, buckets, options) }),
+    ...scheduleResources(config),
+    ...alarmResources(config, { prefix, stage }),
+    ...stackAlarmResources({ prefix }),
+    ...subscriptions(config),
+  };
+  assertWithinLimits(resources);
   return {
-    Resources: {
-      ...vaultBucketResources(buckets.filter((bucket) => bucket.region === region)),
-      ...functionRoles(config, { stage, targets: restoreTargets(config, buckets, options) }),
-      ...scheduleResources(config),
-      ...alarmResources(config, { prefix, stage }),
-      ...stackAlarmResources({ prefix }),
-      ...subscriptions(config),
-    },
+    Resources: resources,
     vaultStacks: {
       name: vaultStackName(prefix),
       regions: otherRegions(buckets, region),

@@ -1,0 +1,52 @@
+/** What AWS takes of one stack, so that a plan file that asks for more is told before anything is deployed, and not half-way. */
+import type { Json } from '../../core/entry.ts';
+import { InvalidInputError } from '../../core/errors.ts';
+import type { Resources } from './cloudformation.ts';
+
+/** Of all inline policies of a role together, without white space (IAM user guide, "IAM and AWS STS quotas"). */
+const POLICY_CHARACTERS = 10_240;
+/** Of one template (CloudFormation user guide, "CloudFormation quotas"). */
+const STACK_RESOURCES = 500;
+/** What serverless.yml and the framework put beside the derived resources, and some to spare. */
+export const RESERVED_RESOURCES = 60;
+
+const MEND =
+  'deploy some of its plans from a file of their own, as another stage (--stage other --param="config=other.yml")';
+
+/** @throws InvalidInputError for a role whose policy IAM would refuse, or more resources than a stack holds. */
+export function assertWithinLimits(resources: Resources): void {
+  const count = Object.keys(resources).length;
+  if (count > STACK_RESOURCES - RESERVED_RESOURCES)
+    throw new InvalidInputError(
+      `the plan file asks for ${count} resources, most of them alarms, and a stack holds ${STACK_RESOURCES}, of which ${RESERVED_RESOURCES} are its own; ${MEND}`,
+    );
+  for (const [id, { Type, Properties }] of Object.entries(resources)) {
+    if (Type !== 'AWS::IAM::Role') continue;
+    const characters = JSON.stringify(longest(Properties.Policies ?? [])).length;
+    if (characters > POLICY_CHARACTERS)
+      throw new InvalidInputError(
+        `${id} would have a policy of up to ${characters} characters, because the plan file names so many places, and IAM takes ${POLICY_CHARACTERS}; ${MEND}`,
+      );
+  }
+}
+
+/** A reference may become as much as the ARN of a table; the regions' names have up to 14 characters, accounts' 12. */
+const PLACEHOLDERS: Readonly<Record<string, string>> = {
+  'AWS::Partition': 'aws',
+  'AWS::Region': 'x'.repeat(14),
+  'AWS::AccountId': 'x'.repeat(12),
+};
+const REFERENCE = 'x'.repeat(120);
+
+/** The value with every reference replaced by a text that is at least as long as what it may become. */
+function longest(value: Json): Json {
+  if (Array.isArray(value)) return value.map(longest);
+  if (value === null || typeof value !== 'object') return value;
+  const fields = new Map(Object.entries(value));
+  const name = fields.get('Ref');
+  const join = fields.get('Fn::Join');
+  if (typeof name === 'string') return PLACEHOLDERS[name] ?? REFERENCE;
+  if (fields.has('Fn::GetAtt')) return REFERENCE;
+  if (Array.isArray(join) && Array.isArray(join[1])) return join[1].map(longest).join('');
+  return Object.fromEntries([...fields].map(([key, inner]) => [key, longest(inner)]));
+}

@@ -1,0 +1,57 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { InvalidInputError } from '../../functions/core/errors.ts';
+import { deployment } from '../../functions/runtime/deploy/deployment.ts';
+import { RESERVED_RESOURCES } from '../../functions/runtime/deploy/limits.ts';
+import { type Packaged, packageService } from './package.ts';
+import { planFile } from './plans.ts';
+
+const OPTIONS = { service: 'holdfast', stage: 'prod', region: 'eu-west-1', existingVaults: [], restoreTargets: [] };
+
+/** A plan of sources in buckets of their own, or in one. */
+const planOf = (count: number, { bucket = 'acme-application-uploads', more = '' } = {}) =>
+  planFile(`
+vaults:
+  main: { url: "s3://the-vault" }
+  far: { url: "s3://the-far-vault" }
+plans:
+  app:
+    sources: [${Array.from({ length: count }, (_, n) => `"s3://${bucket}${more === '' ? `-${n}` : ''}/public-${n}/"`).join(', ')}]
+    vault: main
+    replicateTo: [far]
+    objectives: { rpo: 90m, rto: 4h }`);
+
+const deployed = (count: number, more?: string) =>
+  deployment(planOf(count, more === undefined ? {} : { more }), OPTIONS);
+
+describe('the limits of a stack', () => {
+  it('let twenty sources in buckets of their own through', () => {
+    expect(() => deployed(20)).not.toThrow();
+  });
+
+  it('refuse a policy that IAM would, before anything is deployed, and say the mend', () => {
+    expect(() => deployed(50)).toThrow(InvalidInputError);
+    expect(() => deployed(50)).toThrow(
+      /Role would have a policy of up to \d+ characters.*IAM takes 10240; deploy some/,
+    );
+  });
+
+  it('refuse more resources than CloudFormation takes, and say the mend', () => {
+    expect(() => deployed(70, 'in one bucket')).toThrow(/asks for \d+ resources.*holds 500.*deploy some/);
+  });
+});
+
+describe('what is reserved', () => {
+  let packaged: Packaged;
+  beforeAll(async () => {
+    packaged = await packageService();
+  }, 180_000);
+  afterAll(() => packaged?.remove());
+
+  it('is enough for all that is not derived from the plan file', () => {
+    const all = Object.keys(packaged.template.Resources);
+    // Logical ids of derived resources end in a hash, or are those of roles and of alarms on the stack itself.
+    const own = all.filter((id) => !/[0-9a-f]{16}$|Alarm$/.test(id));
+    expect(own.length).toBeGreaterThan(20);
+    expect(own.length).toBeLessThanOrEqual(RESERVED_RESOURCES);
+  });
+});
