@@ -211,3 +211,27 @@ describe('state machines', () => {
     ]);
   });
 });
+
+describe('what calls the functions', () => {
+  it('calls none asynchronously, so that no call can be lost without a queue to find it in', () => {
+    const callers = ['EventInvokeConfig', 'EventSourceMapping', 'Permission', 'Url'].map(
+      (kind) => `AWS::Lambda::${kind}`,
+    );
+    expect(callers.filter((type) => resourcesOf(packaged.template, type).size > 0)).toEqual([]);
+    const targets = [...resourcesOf(packaged.template, 'AWS::Scheduler::Schedule').values()].map(({ Properties }) =>
+      spell(z.object({ Target: z.object({ Arn: z.unknown() }) }).parse(Properties).Target.Arn),
+    );
+    expect(new Set(targets)).toEqual(new Set(['<BackupMachine.Arn>']));
+  });
+
+  it('bounds how many of them read at once: five sources of a run, a hundred workers each, four replicas', () => {
+    const { DefinitionString } = z.object({ DefinitionString: z.string() }).parse(get('BackupMachine').Properties);
+    const bounds = [...DefinitionString.matchAll(/"(\w+)":\{"Type":"Map".*?"MaxConcurrency":(\d+)/g)];
+    expect(bounds.map(([, name, bound]) => [name, Number(bound)])).toEqual([
+      ['Sources', 5],
+      ['Shards', 100],
+      ['Replicas', 4],
+    ]);
+    expect(DefinitionString.match(/"Type":"Map"/g)).toHaveLength(bounds.length);
+  });
+});
