@@ -170,7 +170,6 @@ const caughtError = z.object({
     .nullish()
     .transform((cause) => cause ?? ''),
 });
-export type CaughtError = z.output<typeof caughtError>;
 
 const sourceFailure = sourceWork.extend({
   error: caughtError,

@@ -5,7 +5,7 @@
 import * as z from 'zod';
 import { verifyLevelSchema } from './catalogue-records.ts';
 import { InvalidInputError } from './errors.ts';
-import { formatUri, overlap, type PlaceUri, parseUri } from './uri.ts';
+import { asFolder, formatUri, overlap, type PlaceUri, parseUri } from './uri.ts';
 
 const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
 
@@ -102,9 +102,7 @@ export const planSchema = z.strictObject({
 /** A vault's place; what follows its prefix is another name, as in a folder. */
 function folderOf(url: string): PlaceUri {
   const uri = parseUri(url);
-  return uri.scheme === 's3' && uri.prefix !== '' && !uri.prefix.endsWith('/')
-    ? { ...uri, prefix: `${uri.prefix}/` }
-    : uri;
+  return uri.scheme === 's3' ? asFolder(uri) : uri;
 }
 
 export const configSchema = z

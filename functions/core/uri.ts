@@ -48,6 +48,11 @@ export function formatUri(uri: PlaceUri): string {
   return uri.scheme === 's3' ? `s3://${uri.bucket}/${uri.prefix}` : `file://${uri.path}`;
 }
 
+/** A place in S3 as a folder: its prefix ends in `/` unless it is empty, so that `s3://bucket/a` is not the beginning of `s3://bucket/ab`. */
+export function asFolder(place: S3Uri): S3Uri {
+  return place.prefix === '' || place.prefix.endsWith('/') ? place : { ...place, prefix: `${place.prefix}/` };
+}
+
 /** Whether one place lies in the other, or they are the same: what is written to one may show up in the other. */
 export function overlap(a: PlaceUri, b: PlaceUri): boolean {
   if (a.scheme === 's3' && b.scheme === 's3')

@@ -2,7 +2,7 @@
 import { realpath } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { InvalidInputError } from '../core/errors.ts';
-import type { HoldfastConfig } from '../core/plan.ts';
+import { findPlan, type HoldfastConfig } from '../core/plan.ts';
 import { parseUri } from '../core/uri.ts';
 
 /** Whether a path is the folder or lies in it. */
@@ -28,7 +28,7 @@ export async function realPathOf(path: string): Promise<string> {
  * @throws InvalidInputError naming the source and what lies in it.
  */
 export async function assertApart(config: HoldfastConfig, plan: string, state: string): Promise<void> {
-  const sources = (config.plans[plan]?.sources ?? []).map((source) => source.uri);
+  const sources = (findPlan(config, plan)?.sources ?? []).map((source) => source.uri);
   for (const source of sources) {
     for (const { what, uri } of places(config, state)) {
       if (!(await holds(source, uri))) continue;

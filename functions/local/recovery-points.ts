@@ -2,7 +2,7 @@
 import type { RecoveryPoint } from '../core/catalogue-records.ts';
 import { InvalidInputError, NotFoundError } from '../core/errors.ts';
 import { type SourceId, sourceIdOf } from '../core/ids.ts';
-import type { HoldfastConfig } from '../core/plan.ts';
+import { findPlan, type HoldfastConfig } from '../core/plan.ts';
 import type { Ports } from '../core/ports.ts';
 
 export interface KnownSource {
@@ -82,6 +82,6 @@ async function inVault(
 
 /** Lower is better. */
 function preference(config: HoldfastConfig, point: RecoveryPoint): number {
-  const primary = config.plans[point.plan]?.vault === point.vault;
+  const primary = findPlan(config, point.plan)?.vault === point.vault;
   return (point.status === 'available' ? 0 : 2) + (primary ? 0 : 1);
 }

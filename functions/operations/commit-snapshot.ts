@@ -6,7 +6,7 @@ import { type RecoveryPointId, recoveryPointIdOf } from '../core/ids.ts';
 import { type Manifest, manifestName, type PackRef, sealManifest } from '../core/manifest.ts';
 import { merkleRoot } from '../core/merkle.ts';
 import type { CommitSnapshotInput, CommitSnapshotOutput } from '../core/messages.ts';
-import { getPlan } from '../core/plan.ts';
+import { findPlan, getPlan } from '../core/plan.ts';
 import type { Ports, Vault } from '../core/ports.ts';
 import { recoveryPointOf } from '../core/recovery-point.ts';
 import { findSourceState } from './find-source-state.ts';
@@ -207,7 +207,7 @@ async function recordSnapshot(
       : [{ type: 'Recovery Point Suspect' as const, detail: { ...ids, suspect: point.suspect } }]),
   ]);
   // Where every snapshot is verified the verification is what must keep coming.
-  const taken = ports.config.plans[point.plan]?.verify.after === 'every' ? 0 : 1;
+  const taken = findPlan(ports.config, point.plan)?.verify.after === 'every' ? 0 : 1;
   ports.metrics.put({ plan: point.plan, source: point.sourceUri }, [
     { name: 'SnapshotTaken', unit: 'Count', value: taken },
     { name: 'Entries', unit: 'Count', value: point.counts.entries },

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Json } from '../core/entry.ts';
 import { findPlan, type HoldfastConfig } from '../core/plan.ts';
 import type { Ports, Sandbox, Target } from '../core/ports.ts';
-import { formatUri, type PlaceUri, parseUri } from '../core/uri.ts';
+import { asFolder, formatUri, type PlaceUri, parseUri } from '../core/uri.ts';
 
 export interface SandboxOptions {
   /** URIs of places for sandboxes; the first of the source's own kind serves. */
@@ -63,8 +63,7 @@ function withoutTraps(target: Target): Target {
 
 function within(place: PlaceUri, name: string): PlaceUri {
   if (place.scheme === 'file') return { scheme: 'file', path: join(place.path, name) };
-  const prefix = place.prefix === '' || place.prefix.endsWith('/') ? place.prefix : `${place.prefix}/`;
-  return { ...place, prefix: `${prefix}${name}/` };
+  return { ...place, prefix: `${asFolder(place).prefix}${name}/` };
 }
 
 async function removeEntries(target: Target): Promise<void> {

@@ -4,7 +4,7 @@ import { snapshotKindSchema } from '../../core/catalogue-records.ts';
 import { displayKey, type EntryKey } from '../../core/entry.ts';
 import { type RunId, runIdOf } from '../../core/ids.ts';
 import { manifestName, openManifest } from '../../core/manifest.ts';
-import { getPlan } from '../../core/plan.ts';
+import { findPlan, getPlan } from '../../core/plan.ts';
 import type { Ports } from '../../core/ports.ts';
 import { pointsOfRun } from '../../operations/points-of-run.ts';
 import { assertPlanReached } from '../account-reach.ts';
@@ -99,7 +99,7 @@ async function reportOf({ ports, where }: Session, run: Run): Promise<RunReport>
   const sources: SourceReport[] = [];
   for (const source of recorded) {
     const own = points.filter((point) => point.sourceId === source.sourceId);
-    const primary = ports.config.plans[run.plan]?.vault;
+    const primary = findPlan(ports.config, run.plan)?.vault;
     const recoveryPoint = own.find((point) => point.vault === primary) ?? own[0];
     sources.push({
       source: source.sourceUri,

@@ -4,7 +4,7 @@
  */
 import { InvalidInputError } from '../../core/errors.ts';
 import type { HoldfastConfig, Plan } from '../../core/plan.ts';
-import { parseUri, type S3Uri } from '../../core/uri.ts';
+import { asFolder, parseUri, type S3Uri } from '../../core/uri.ts';
 
 export interface DeployedPlan {
   /**
@@ -52,10 +52,9 @@ export function sandboxesOf(config: HoldfastConfig): readonly S3Uri[] {
   );
 }
 
-/** The place of a vault of the deployed plan; a vault is a folder, so that `s3://bucket/a` is not the beginning of `s3://bucket/ab`. */
+/** The place of a vault of the deployed plan; a vault is a folder. */
 export function vaultPlace(config: HoldfastConfig, vault: string): S3Uri {
-  const place = s3(vaultUrl(config, vault));
-  return place.prefix === '' || place.prefix.endsWith('/') ? place : { ...place, prefix: `${place.prefix}/` };
+  return asFolder(s3(vaultUrl(config, vault)));
 }
 
 /** @throws InvalidInputError for a place that is not in S3. */
