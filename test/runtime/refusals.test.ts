@@ -1,6 +1,5 @@
 /** What AWS answers when something is refused, missing or elsewhere, as the clients take it: asked once, and named. */
-import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import { GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
@@ -9,31 +8,25 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { translateAwsError } from '../../functions/core/aws-errors.ts';
 import { AccessDeniedError, InvalidInputError, NotFoundError, TransientError } from '../../functions/core/errors.ts';
 import { CLIENT_DEFAULTS } from '../../functions/runtime/clients.ts';
+import { type Answer, type LoopbackServer, startLoopback } from '../fakes/loopback-server.ts';
 
-let server: Server;
+let server: LoopbackServer;
 let requests: IncomingMessage[];
-let answer: (request: IncomingMessage, response: ServerResponse) => void;
+let answer: Answer;
 
 beforeEach(async () => {
   requests = [];
-  server = createServer((request, response) => {
+  server = await startLoopback((request, response) => {
     requests.push(request);
     request.resume().on('end', () => answer(request, response));
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
 });
-afterEach(async () => {
-  server.closeAllConnections();
-  server.close();
-  await once(server, 'close');
-});
+afterEach(() => server.stop());
 
 function settings() {
-  const address = server.address();
   return {
     ...CLIENT_DEFAULTS,
-    endpoint: `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`,
+    endpoint: server.endpoint,
     region: 'eu-west-1',
     credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
   };
@@ -43,13 +36,13 @@ const s3 = () => new S3Client({ ...settings(), forcePathStyle: true, followRegio
 const object = { Bucket: 'acme-vault', Key: 'holdfast.json' };
 
 const inXml =
-  (status: number, code: string, more = ''): typeof answer =>
+  (status: number, code: string, more = ''): Answer =>
   (_, response) => {
     response.writeHead(status, { 'content-type': 'application/xml' });
     response.end(`<?xml version="1.0"?><Error><Code>${code}</Code><Message>said S3</Message>${more}</Error>`);
   };
 const inJson =
-  (status: number, code: string): typeof answer =>
+  (status: number, code: string): Answer =>
   (_, response) => {
     response.writeHead(status, { 'content-type': 'application/x-amz-json-1.0' });
     response.end(JSON.stringify({ __type: `com.amazonaws.service#${code}`, message: 'said the service' }));

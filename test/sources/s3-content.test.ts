@@ -7,7 +7,8 @@ import type { OpenedEntry } from '../../functions/core/ports.ts';
 import { s3Source } from '../../functions/sources/s3.ts';
 import { fingerprintOf } from '../../functions/sources/s3-listing.ts';
 import { patternOf } from '../contracts/source.ts';
-import { type Answer, noAcls, refuse, type ScriptedS3, scriptS3 } from './s3-scripted-server.ts';
+import type { Answer } from '../fakes/loopback-server.ts';
+import { noAcls, refuse, type ScriptedS3, scriptS3 } from './s3-scripted-server.ts';
 
 const MODIFIED = new Date('2026-01-02T03:04:05Z');
 const CONTENT = patternOf(200_000, 1);

@@ -2,7 +2,8 @@ import { afterEach, expect, it } from 'vitest';
 import { keyFromText, type PresentEntry } from '../../functions/core/entry.ts';
 import { s3Source } from '../../functions/sources/s3.ts';
 import { pieces } from '../contracts/source.ts';
-import { type Answer, type ScriptedS3, scriptS3 } from './s3-scripted-server.ts';
+import type { Answer } from '../fakes/loopback-server.ts';
+import { type ScriptedS3, scriptS3 } from './s3-scripted-server.ts';
 
 let s3: ScriptedS3 | undefined;
 afterEach(() => s3?.stop());

@@ -1,9 +1,7 @@
-/** An S3 that answers as a test says, request by request, on loopback: what the SDK does with real sockets cannot be mocked. */
-import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+/** An S3 that answers as a test says, request by request. */
+import type { IncomingMessage } from 'node:http';
 import { S3Client } from '@aws-sdk/client-s3';
-
-export type Answer = (request: IncomingMessage, response: ServerResponse) => void;
+import { type Answer, startLoopback } from '../fakes/loopback-server.ts';
 
 export interface ScriptedS3 {
   readonly client: S3Client;
@@ -15,18 +13,14 @@ export interface ScriptedS3 {
 /** Each request gets the next answer; one too many gets 400. */
 export async function scriptS3(answers: readonly Answer[]): Promise<ScriptedS3> {
   const requests: IncomingMessage[] = [];
-  const server = createServer((request, response) => {
+  const server = await startLoopback((request, response) => {
     const answer = answers[requests.length];
     requests.push(request);
     if (answer === undefined) response.writeHead(400).end();
     else answer(request, response);
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
   const client = new S3Client({
-    endpoint: `http://127.0.0.1:${address.port}`,
+    endpoint: server.endpoint,
     region: 'us-east-1',
     forcePathStyle: true,
     credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
@@ -37,9 +31,7 @@ export async function scriptS3(answers: readonly Answer[]): Promise<ScriptedS3> 
     requests,
     stop: async () => {
       client.destroy();
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
+      await server.stop();
     },
   };
 }

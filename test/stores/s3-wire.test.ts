@@ -1,41 +1,31 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { crc32 } from 'node:zlib';
 import { S3Client } from '@aws-sdk/client-s3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AccessDeniedError, IntegrityError, NotFoundError, TransientError } from '../../functions/core/errors.ts';
 import type { BlobStore } from '../../functions/core/ports.ts';
 import { s3BlobStore } from '../../functions/stores/s3.ts';
+import { type Answer, type LoopbackServer, startLoopback } from '../fakes/loopback-server.ts';
 
 /** What the SDK makes of answers as they come over the wire, and what it sends. */
 
-type Answer = (request: IncomingMessage, response: ServerResponse) => void;
-
-let server: Server;
-let endpoint: string;
+let server: LoopbackServer;
 let requests: IncomingMessage[];
 let answer: Answer;
 
 beforeEach(async () => {
   requests = [];
-  server = createServer((request, response) => {
+  server = await startLoopback((request, response) => {
     requests.push(request);
     request.resume().on('end', () => answer(request, response));
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  endpoint = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
 });
-afterEach(async () => {
-  server.closeAllConnections();
-  server.close();
-  if (server.listening) await once(server, 'close');
-});
+afterEach(() => server.stop());
 
 function store({ attempts = 1, socketTimeout = 0 } = {}): BlobStore {
   const client = new S3Client({
-    endpoint,
+    endpoint: server.endpoint,
     region: 'us-east-1',
     forcePathStyle: true,
     maxAttempts: attempts,
@@ -182,11 +172,10 @@ describe('reading over the wire', () => {
   });
 
   it('names the endpoint that nobody listens on', async () => {
-    server.close();
-    await once(server, 'close');
+    await server.stop();
     const read = store().get('a');
     await expect(read).rejects.toThrow(TransientError);
-    await expect(read).rejects.toThrow(endpoint.slice('http://'.length));
+    await expect(read).rejects.toThrow(server.endpoint.slice('http://'.length));
   });
 });
 
