@@ -67,10 +67,10 @@ export type Attributes = { readonly [name: string]: Json };
 /** One line of a source's listing: enough to tell cheaply whether the entry changed. */
 export interface ListedEntry {
   readonly key: EntryKey;
-  /** Opaque; equal fingerprints mean "not changed". */
-  readonly fingerprint: string;
+  /** Opaque; equal fingerprints mean "not changed". Undefined where the listing does not tell: then the entry is opened to know. */
+  readonly fingerprint: string | undefined;
   /** Bytes of content as listed; undefined where the listing does not tell. */
-  readonly sizeBytes: number;
+  readonly sizeBytes: number | undefined;
 }
 
 /** Where a chunk rests: a range of a pack. */

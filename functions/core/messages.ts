@@ -19,8 +19,11 @@ const recoveryPointId = z
     'is no recovery point id',
   ) as unknown as z.ZodType<RecoveryPointId>;
 
-/** A path of a disk is up to 4,095 bytes, which are 5,460 characters of base64url. */
-const MAX_KEY_CHARACTERS = 5460;
+/**
+ * A path of a disk is up to 4,095 bytes. The key of a table's item is JSON: two names of 255 bytes and values of 2,048 and 1,024, which written with escapes
+ * (six bytes for a control character) come to 21,600 bytes at the worst, 28,800 characters of base64url.
+ */
+const MAX_KEY_CHARACTERS = 28_800;
 
 /** What a worker returns: done, or a cursor with which to call it again. The machine hands it back as `progress`. */
 const progress = z.object({
@@ -55,10 +58,21 @@ export interface StartRunOutput {
 export const takeInventoryInput = sourceWork.extend({
   /** Set by the machine when the base turned out to be damaged: take a full, and say so. */
   fullBecause: z.string().optional(),
+  /** What the last call returned; only one that is not done says where to go on. */
+  inventory: z.object({ done: z.boolean(), cursor: z.string().max(200).optional() }).optional(),
 });
 export type TakeInventoryInput = z.output<typeof takeInventoryInput>;
 
-export interface TakeInventoryOutput {
+/** Not all of the source is read yet: the machine waits and calls again. */
+export interface InventoryUnderWay {
+  readonly done: false;
+  readonly cursor: string;
+  /** At least 1. */
+  readonly waitSeconds: number;
+}
+
+export interface InventoryTaken {
+  readonly done: true;
   readonly kind: z.output<typeof snapshotKindSchema>;
   /** Names this inventory, so that a worker of an earlier attempt cannot mix its parts into a later one. */
   readonly attempt: string;
@@ -71,6 +85,8 @@ export interface TakeInventoryOutput {
   readonly verify: boolean;
   readonly recoveryPointId: RecoveryPointId;
 }
+
+export type TakeInventoryOutput = InventoryTaken | InventoryUnderWay;
 
 /** A shard: `after < key <= upTo`, keys in base64url; plus what the last call returned. */
 const attempt = z.string().regex(/^[0-9a-f]{16}$/, 'is no attempt id');
@@ -132,6 +148,10 @@ export const restoreInput = z
     vault: z.string().optional(),
     include: z.array(z.string()).optional(),
     exclude: z.array(z.string()).optional(),
+    /** Exactly these entries; of a table the typed JSON of keys, or of partition keys alone. */
+    keys: z.array(z.string()).optional(),
+    /** A budget for the target, where it is a table. */
+    maxWriteUnitsPerSecond: z.number().positive().optional(),
     onConflict: z.enum(['fail', 'skip', 'overwrite']).default('fail'),
     exact: z.boolean().default(false),
     dryRun: z.boolean().default(false),

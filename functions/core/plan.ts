@@ -5,7 +5,8 @@
 import * as z from 'zod';
 import { verifyLevelSchema } from './catalogue-records.ts';
 import { InvalidInputError } from './errors.ts';
-import { asFolder, formatUri, overlap, type PlaceUri, parseUri } from './uri.ts';
+import type { ReadOptions } from './ports.ts';
+import { asFolder, formatUri, overlap, type PlaceUri, parseUri, parseVaultUri } from './uri.ts';
 
 const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
 
@@ -23,15 +24,17 @@ export const shareSchema = z
 
 const name = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/, 'is not a name; use 1 to 40 of a-z, 0-9 and -');
 
-const placeUri = z.string().transform((text, context) => {
-  try {
-    return formatUri(parseUri(text));
-  } catch (error) {
-    if (!(error instanceof InvalidInputError)) throw error;
-    context.addIssue({ code: 'custom', message: error.message });
-    return z.NEVER;
-  }
-});
+const uriBy = (parse: (text: string) => PlaceUri) =>
+  z.string().transform((text, context) => {
+    try {
+      return formatUri(parse(text));
+    } catch (error) {
+      if (!(error instanceof InvalidInputError)) throw error;
+      context.addIssue({ code: 'custom', message: error.message });
+      return z.NEVER;
+    }
+  });
+const placeUri = uriBy(parseUri);
 
 /** Becomes a part of a host name. Stores other than AWS have regions of their own; `eu-west-1a` is a zone within one. */
 const region = z
@@ -39,16 +42,46 @@ const region = z
   .regex(/^(?!.*-\d+[a-z]$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'is no region; write its code, such as eu-west-1');
 
 export const vaultSchema = z.strictObject({
-  url: placeUri,
+  url: uriBy(parseVaultUri),
   region: region.optional(),
   lock: z
     .strictObject({ mode: z.enum(['governance', 'compliance']), days: z.number().int().min(1).max(36_500) })
     .optional(),
 });
 
+const exportPlace = uriBy((text) => {
+  const uri = parseUri(text);
+  if (uri.scheme !== 's3') throw new InvalidInputError(`"${text}" cannot hold an export; write s3://bucket/prefix`);
+  return uri;
+});
+
+/** What only a table has. */
+const tableOptions = {
+  /** `scan` reads the table; `export` has DynamoDB export it from its point-in-time recovery, which takes no read capacity. */
+  engine: z.enum(['scan', 'export']).optional(),
+  /** False halves what a scan costs, and may miss what was written in the last second before it. */
+  consistentReads: z.boolean().optional(),
+  maxReadUnitsPerSecond: z.number().positive().optional(),
+  /** Where exports are put; deployed the work bucket serves. */
+  exportTo: exportPlace.optional(),
+};
+
 export const sourceSchema = z
-  .union([placeUri, z.strictObject({ uri: placeUri, expectEmpty: z.boolean().optional() })])
-  .transform((source) => (typeof source === 'string' ? { uri: source } : source));
+  .union([placeUri, z.strictObject({ uri: placeUri, expectEmpty: z.boolean().optional(), ...tableOptions })])
+  .transform((source): SourceConfig => (typeof source === 'string' ? { uri: source } : source))
+  .superRefine((source, context) => {
+    if (parseUri(source.uri).scheme === 'dynamodb') return;
+    for (const option of Object.keys(tableOptions))
+      if (option in source) {
+        const message = `is an option of dynamodb:// sources, and ${source.uri} is none`;
+        context.addIssue({ code: 'custom', path: [option], message });
+      }
+  });
+
+export interface SourceConfig extends ReadOptions {
+  readonly uri: string;
+  readonly expectEmpty?: boolean | undefined;
+}
 
 // EventBridge Scheduler user guide, "Schedule types": cron(6 fields) or rate(value unit).
 const scheduleExpression = z

@@ -89,10 +89,8 @@ export type OpenedEntry =
   | { readonly state: 'unprotected'; readonly reason: string; readonly denied?: true };
 
 /** Reads one source (or a restore's target, which is read back the same way). */
-export interface SourceReader {
+interface Readable {
   readonly uri: string;
-  /** Every entry of the range, once, in byte order of keys; pages to the end or throws. @throws NotFoundError when the source itself is absent. */
-  list(range: KeyRange): AsyncIterable<ListedEntry | UnlistedEntry>;
   /** Opens one entry for reading, pinned to one version. Whoever does not drain `content` must call its iterator's `return`. */
   open(listed: ListedEntry): Promise<OpenedEntry>;
   /** What the source is besides its entries. `notCaptured` names each setting that could not be read, with the reason. */
@@ -101,9 +99,61 @@ export interface SourceReader {
   attributesDiffer(stored: Attributes, found: Attributes): string | undefined;
 }
 
+/** A source that lists in byte order of keys. */
+export interface SourceReader extends Readable {
+  /** Every entry of the range, once, in byte order of keys; pages to the end or throws. @throws NotFoundError when the source itself is absent. */
+  list(range: KeyRange): AsyncIterable<ListedEntry | UnlistedEntry>;
+}
+
+/** An entry as a scan meets it: whole, or the news that it is gone. */
+export interface ScannedEntry {
+  readonly key: EntryKey;
+  /** Undefined: removed since the state that the scan is relative to. */
+  readonly content: Buffer | undefined;
+}
+
+export interface ScannedPage {
+  readonly entries: readonly ScannedEntry[];
+  /** With which to go on after this page; undefined when nothing is left. */
+  readonly cursor: string | undefined;
+  /** Set where the source has nothing to read yet (it is still preparing): come back after so many seconds. */
+  readonly waitSeconds?: number;
+}
+
+/** What a scan reads. */
+export interface ScanStart {
+  readonly cursor: string;
+  /** The state that is read: changes before this instant (ISO-8601 UTC) are in it. */
+  readonly consistentAt: string;
+  /** True when only what changed since the earlier state is read; what is not met is as it was there. */
+  readonly changesOnly: boolean;
+  /** Why all is read although changes were asked for and the source tells them otherwise; a sentence. */
+  readonly fullBecause?: string;
+}
+
+/** A source that can only be read whole and in an order of its own (a table); the operations sort what it gives (`stage-entries.ts`). */
+export interface SourceScanner extends Readable {
+  /**
+   * Fixes what is read. `since` is the newest state that is in the vault: its `consistentAt`, and what `settings` captured then. It is absent for a full.
+   * @throws NotFoundError when the source itself is absent.
+   */
+  beginScan(now: Date, since?: { readonly consistentAt: string; readonly settings: Attributes }): Promise<ScanStart>;
+  /**
+   * Reads on from a cursor, whose pages it gives again when it is called again with it. Every entry that is there all the time is met once;
+   * of one key that is met twice the later is the newer state.
+   */
+  scan(cursor: string): AsyncIterable<ScannedPage>;
+}
+
+export type Source = SourceReader | SourceScanner;
+
 /** Writes entries back into a place. */
 export interface SourceWriter {
   readonly uri: string;
+  /** Entries that are written side by side; 16 unless given. */
+  readonly writers?: number;
+  /** Given by a place that a restore makes itself where it is not there yet (a table). */
+  readonly creation?: PlaceCreation;
   /**
    * Makes the key hold exactly this content and these attributes, replacing what is there, atomically: `content` throws
    * (IntegrityError) before its end when it is not what `entry.sha256` says, and then the target is as before.
@@ -119,8 +169,32 @@ export interface SourceWriter {
   applySettings(settings: Attributes): Promise<readonly string[]>;
 }
 
+export interface PlaceCreation {
+  isThere(): Promise<boolean>;
+  /**
+   * Makes the place as captured settings say, and returns when it can be written to; one that is being made, or is there and fits, is success. `bare`
+   * leaves out what costs time or money and no entry needs (indexes, capacity), for a sandbox.
+   * @throws InvalidInputError when a place is there that cannot hold such entries, or the settings do not say how to make it; TransientError when it is not ready in time.
+   */
+  create(settings: Attributes, options: { readonly bare: boolean }): Promise<void>;
+}
+
 /** A place that a restore can fill and read back. */
-export type Target = SourceReader & SourceWriter;
+export type Target = Source & SourceWriter;
+export type ListedTarget = SourceReader & SourceWriter;
+
+/** How a source is read, as the plan says. */
+export interface ReadOptions {
+  readonly engine?: 'scan' | 'export' | undefined;
+  readonly consistentReads?: boolean | undefined;
+  readonly maxReadUnitsPerSecond?: number | undefined;
+  /** `s3://bucket/prefix` for exports. */
+  readonly exportTo?: string | undefined;
+}
+
+export interface WriteOptions {
+  readonly maxWriteUnitsPerSecond?: number | undefined;
+}
 
 export interface Sandbox {
   readonly target: Target;
@@ -235,8 +309,8 @@ export interface Ports {
   readonly config: HoldfastConfig;
   /** Opens a vault of the configuration by name, once per process. @throws InvalidInputError, NotFoundError (no descriptor), IntegrityError (wrong key). */
   readonly openVault: (name: string) => Promise<Vault>;
-  readonly openSource: (uri: string) => SourceReader;
-  readonly openTarget: (uri: string) => Target;
+  readonly openSource: (uri: string, options?: ReadOptions) => Source;
+  readonly openTarget: (uri: string, options?: WriteOptions) => Target;
   /**
    * A fresh place of the source's own kind for a verification to restore into; undefined where there is none (an S3 source without
    * `verify.sandbox` outside AWS). `dispose` removes the place with all that is in it.

@@ -1,5 +1,6 @@
 import type { EntryKey } from '../core/entry.ts';
 import { InvalidInputError, messageOf } from '../core/errors.ts';
+import { inOrder } from './in-order.ts';
 import { isOutOfTime } from './out-of-time.ts';
 import { justBefore } from './read-entry.ts';
 import { concernsPlace } from './restore-entries.ts';
@@ -38,7 +39,7 @@ export async function removeExtras(restoring: Restoring): Promise<EntryKey | und
   let stoppedAt: EntryKey | undefined;
   for await (const { key, left, right } of zipByKey(
     chosenEntries(restoring),
-    listTarget(target, { after: cursor.after }),
+    listTarget(inOrder(target), { after: cursor.after }),
   )) {
     await closeBefore(key);
     if (left !== undefined) for (const directory of open) directory.needed = true;

@@ -9,7 +9,7 @@ import {
   messageOf,
   TransientError,
 } from '../core/errors.ts';
-import type { SourceReader, Target, Vault } from '../core/ports.ts';
+import type { Source, Target, Vault } from '../core/ports.ts';
 import { mapInOrder } from './map-in-order.ts';
 import { readContents } from './read-contents.ts';
 
@@ -71,10 +71,10 @@ export function concernsPlace(error: BackupError): boolean {
 export async function findDifference(
   entry: PresentEntry,
   listed: ListedEntry,
-  place: SourceReader,
+  place: Source,
 ): Promise<string | undefined> {
   const name = `${quoteKey(entry.key)}`;
-  if (listed.sizeBytes !== entry.sizeBytes)
+  if (listed.sizeBytes !== undefined && listed.sizeBytes !== entry.sizeBytes)
     return `${name} has ${listed.sizeBytes} bytes where the snapshot has ${entry.sizeBytes}`;
   const opened = await place.open(listed);
   if (opened.state === 'gone') return `${name} vanished while it was compared`;

@@ -5,6 +5,7 @@ import { chooseKeys } from '../core/glob.ts';
 import type { RestoreInput, RestoreOutput } from '../core/messages.ts';
 import type { Deadline, Ports, SourceReader } from '../core/ports.ts';
 import { formatUri, overlap, parseUri } from '../core/uri.ts';
+import { inOrder } from './in-order.ts';
 import { readChain } from './read-chain.ts';
 import { removeExtras } from './remove-extras.ts';
 import { onlyDirectories } from './restore-entries.ts';
@@ -123,7 +124,7 @@ function refuseVaults(to: string, ports: RestorePorts): void {
 async function begin(restoring: Restoring, ports: RestorePorts): Promise<RestoreOutput> {
   const { input, session, target, chain, cursor } = restoring;
   if (input.onConflict === 'fail' && !input.exact && !input.dryRun) {
-    const first = await firstEntry(target);
+    const first = await firstEntry(inOrder(target));
     if (first !== undefined)
       throw new InvalidInputError(
         `${session.to} is not empty (it holds ${quoteKey(first)}); choose an empty target, or say --on-conflict skip or overwrite, or --exact`,

@@ -6,7 +6,7 @@ import type { Manifest } from '../core/manifest.ts';
 import type { TakeInventoryInput, TakeInventoryOutput, TakeSnapshotInput } from '../core/messages.ts';
 import { packName } from '../core/pack.ts';
 import { getPlan } from '../core/plan.ts';
-import type { Ports, Vault } from '../core/ports.ts';
+import type { Deadline, Ports, Vault } from '../core/ports.ts';
 import { mapInOrder } from './map-in-order.ts';
 import { readChain } from './read-chain.ts';
 import { keepLease } from './start-run.ts';
@@ -29,6 +29,7 @@ const LOOKED_PACKS = 16;
 export async function takeInventory(
   input: TakeInventoryInput,
   ports: TakeInventoryPorts,
+  _deadline: Deadline,
 ): Promise<TakeInventoryOutput> {
   const source = await keepLease(input, ports);
   const plan = getPlan(ports.config, input.plan);
@@ -69,6 +70,7 @@ export async function takeInventory(
   });
   await ports.work.put(shardsName(work), Buffer.from(JSON.stringify(shards)));
   return {
+    done: true,
     kind: base.kind,
     attempt: work.attempt,
     shardsKey: shardsName(work),

@@ -4,6 +4,7 @@ import { ConflictError, IntegrityError, InvalidInputError, messageOf, NotFoundEr
 import type { TakeSnapshotInput, WorkerOutput } from '../core/messages.ts';
 import type { Deadline, OpenedEntry, Ports, SourceReader } from '../core/ports.ts';
 import { diffSource, type SourceDifference } from './diff-source.ts';
+import { inOrder } from './in-order.ts';
 import { mapInOrder } from './map-in-order.ts';
 import { isOutOfTime } from './out-of-time.ts';
 import { type MergedEntry, mergeChain, readChain } from './read-chain.ts';
@@ -38,7 +39,7 @@ export async function takeSnapshot(
   const at = { shard: input.shard, part: cursor.part };
   const vault = await ports.openVault(inventory.vault);
   const range: KeyRange = { after: cursor.after ?? bound(input.after), upTo: bound(input.upTo) };
-  const reader = ports.openSource(inventory.sourceUri);
+  const reader = inOrder(ports.openSource(inventory.sourceUri));
   const damage = watchDamage();
   try {
     const chain = await damage.watch(readChain(vault, input.sourceId, inventory.reference));
@@ -140,7 +141,7 @@ type Opened =
 
 /** Large contents are opened when their turn comes: an open connection must not wait behind others. */
 async function openSmall(reader: SourceReader, listed: ListedEntry): Promise<Opened | 'later'> {
-  if (listed.sizeBytes >= CUT_FROM_BYTES) return 'later';
+  if (listed.sizeBytes !== undefined && listed.sizeBytes >= CUT_FROM_BYTES) return 'later';
   for (let attempt = 1; ; attempt += 1) {
     try {
       const opened = await reader.open(listed);

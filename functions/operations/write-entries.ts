@@ -1,5 +1,6 @@
 import { type EntryKey, type ListedEntry, type PresentEntry, quoteKey } from '../core/entry.ts';
-import type { SourceReader, UnlistedEntry } from '../core/ports.ts';
+import type { Source, UnlistedEntry } from '../core/ports.ts';
+import { inOrder } from './in-order.ts';
 import { isOutOfTime } from './out-of-time.ts';
 import { findDifference, restoreEntries } from './restore-entries.ts';
 import { addProblem, type RestoreSession } from './restore-session.ts';
@@ -41,7 +42,9 @@ async function* entriesToWrite(
   const { input, target, session, cursor, deadline } = restoring;
   const looks = input.exact || input.onConflict === 'skip';
   const entries = chosenEntries(restoring);
-  const pairs = looks ? zipByKey(entries, listTarget(target, { after: cursor.after })) : withoutTarget(entries);
+  const pairs = looks
+    ? zipByKey(entries, listTarget(inOrder(target), { after: cursor.after }))
+    : withoutTarget(entries);
   for await (const { key, left, right } of pairs) {
     if (left !== undefined) {
       const skip = right !== undefined && (input.exact ? await isEqual(left, right, target) : looks);
@@ -59,11 +62,7 @@ async function* withoutTarget(entries: AsyncIterable<PresentEntry>) {
   for await (const left of entries) yield { key: left.key, left, right: undefined };
 }
 
-async function isEqual(
-  entry: PresentEntry,
-  found: ListedEntry | UnlistedEntry,
-  target: SourceReader,
-): Promise<boolean> {
+async function isEqual(entry: PresentEntry, found: ListedEntry | UnlistedEntry, target: Source): Promise<boolean> {
   if ('unprotected' in found) return false;
   return (await findDifference(entry, found, target)) === undefined;
 }

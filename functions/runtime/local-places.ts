@@ -1,9 +1,10 @@
 /** The places that a process outside of Lambda opens by itself: the catalogue, the work place, the stores of vaults, sources and targets. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { type DynamoCatalogue, dynamoCatalogue } from '../catalogue/catalogue.ts';
+import { InvalidInputError } from '../core/errors.ts';
 import type { VaultConfig } from '../core/plan.ts';
 import type { BlobStore, Target, WorkPlace } from '../core/ports.ts';
-import { parseUri } from '../core/uri.ts';
+import { parseUri, parseVaultUri } from '../core/uri.ts';
 import { fileSource } from '../sources/files.ts';
 import { s3Source } from '../sources/s3.ts';
 import { filesBlobStore } from '../stores/files.ts';
@@ -36,7 +37,7 @@ export function workPlaceIn(folder: string): WorkPlace {
 
 /** The store of a vault, which may have no descriptor yet. */
 export function openStore(vault: VaultConfig): BlobStore {
-  const uri = parseUri(vault.url);
+  const uri = parseVaultUri(vault.url);
   switch (uri.scheme) {
     case 'file':
       return filesBlobStore(uri.path);
@@ -53,5 +54,7 @@ export function openPlace(text: string): Target {
       return fileSource(uri.path);
     case 's3':
       return s3Source(ownS3Clients(), uri);
+    default:
+      throw new InvalidInputError(`${text} is not reached yet`);
   }
 }

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { chmod, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Json } from '../core/entry.ts';
+import { InvalidInputError } from '../core/errors.ts';
 import { findPlan, type HoldfastConfig } from '../core/plan.ts';
 import type { Ports, Sandbox, Target } from '../core/ports.ts';
 import { asFolder, formatUri, type PlaceUri, parseUri } from '../core/uri.ts';
@@ -63,11 +64,12 @@ function withoutTraps(target: Target): Target {
 
 function within(place: PlaceUri, name: string): PlaceUri {
   if (place.scheme === 'file') return { scheme: 'file', path: join(place.path, name) };
-  return { ...place, prefix: `${asFolder(place).prefix}${name}/` };
+  if (place.scheme === 's3') return { ...place, prefix: `${asFolder(place).prefix}${name}/` };
+  throw new InvalidInputError(`${formatUri(place)} is no place for a sandbox`);
 }
 
 async function removeEntries(target: Target): Promise<void> {
-  for await (const { key } of target.list({})) await target.remove(key);
+  if ('list' in target) for await (const { key } of target.list({})) await target.remove(key);
 }
 
 /** Folders come back with the modes that they had, which may forbid to empty them. */

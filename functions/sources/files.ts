@@ -1,5 +1,5 @@
 /** The directory source: `file:///dir`. */
-import type { Target } from '../core/ports.ts';
+import type { ListedTarget } from '../core/ports.ts';
 import { attributesOf, diskAttributesDiffer } from './files-attributes.ts';
 import { listPlace } from './files-list.ts';
 import { openEntry } from './files-open.ts';
@@ -12,7 +12,7 @@ import { fileWriter } from './files-writer.ts';
  * its attributes are the setting `root`.
  * @param path absolute. @throws InvalidInputError when it is not.
  */
-export function fileSource(path: string): Target {
+export function fileSource(path: string): ListedTarget {
   const place = placeOf(path);
   const giveTurn = turnGiver();
   const setsOwners = process.geteuid?.() === 0;

@@ -15,7 +15,7 @@ import {
 import { httpStatusOf, translateAwsError } from '../core/aws-errors.ts';
 import type { ListedEntry } from '../core/entry.ts';
 import { messageOf } from '../core/errors.ts';
-import type { OpenedEntry, SourceReader, Target } from '../core/ports.ts';
+import type { ListedTarget, OpenedEntry, SourceReader } from '../core/ports.ts';
 import { formatUri, type S3Uri } from '../core/uri.ts';
 import { type AclUse, aclUse } from './s3-acl-use.ts';
 import { attributesDiffer, attributesOf, type SeparateAttributes } from './s3-attributes.ts';
@@ -30,7 +30,7 @@ import { s3Writer } from './s3-writer.ts';
 const MAX_ATTEMPTS = 4;
 
 /** Reads the objects under a URI, and writes them back. Throttles and dropped connections are retried as the client is set up to. */
-export function s3Source(client: S3Client, uri: S3Uri): Target {
+export function s3Source(client: S3Client, uri: S3Uri): ListedTarget {
   return { ...s3Reader(client, uri), ...s3Writer(client, uri) };
 }
 
@@ -53,7 +53,7 @@ interface Reader {
 
 async function open(reader: Reader, listed: ListedEntry): Promise<OpenedEntry> {
   const name = displayObject(reader.uri, listed.key);
-  let { etag: pin }: { etag: string | undefined } = readFingerprint(listed.fingerprint);
+  let { etag: pin }: { etag: string | undefined } = readFingerprint(listed.fingerprint ?? '');
   let reason = '';
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
     const opened = await openOnce(reader, listed, pin, name);
@@ -107,7 +107,7 @@ function stateOf(response: GetObjectCommandOutput, listed: ListedEntry) {
   const { ETag: etag, ContentLength: sizeBytes, LastModified: modifiedAt, StorageClass: storageClass } = response;
   if (etag === undefined || sizeBytes === undefined || modifiedAt === undefined)
     return `S3 answered ${MAX_ATTEMPTS} times without the object's ETag, size or time; run again`;
-  if (etag === readFingerprint(listed.fingerprint).etag && sizeBytes !== listed.sizeBytes)
+  if (etag === readFingerprint(listed.fingerprint ?? '').etag && sizeBytes !== listed.sizeBytes)
     return `S3 answered ${MAX_ATTEMPTS} times with ${sizeBytes} bytes for an object of ${listed.sizeBytes}; run again`;
   return { etag, sizeBytes, modifiedAt, storageClass };
 }
@@ -134,7 +134,7 @@ function answerTo(error: unknown, listed: ListedEntry, name: string): OpenedEntr
     return { again: `it changed each of the ${MAX_ATTEMPTS} times that it was opened; run again when it rests` };
   if (code === 'NoSuchKey' || code === 'NoSuchVersion') return { state: 'gone' };
   if (code === 'InvalidObjectState') {
-    const { storageClass } = readFingerprint(listed.fingerprint);
+    const { storageClass } = readFingerprint(listed.fingerprint ?? '');
     return unprotected(`it is archived in storage class ${storageClass}; restore it from the archive, then run again`);
   }
   if (code === 'InvalidRequest' && /encryption/i.test(said))

@@ -12,12 +12,12 @@ import {
 } from '../../functions/core/entry.ts';
 import { IntegrityError } from '../../functions/core/errors.ts';
 import { sha256Hex } from '../../functions/core/ids.ts';
-import type { SourceReader, Target } from '../../functions/core/ports.ts';
+import type { ListedTarget, SourceReader } from '../../functions/core/ports.ts';
 
 export interface TargetUnderTest {
   readonly uri: string;
   /** Empty when it is made. */
-  readonly target: Target;
+  readonly target: ListedTarget;
   /**
    * The attributes to write an entry with; version 2 must differ from version 1 in something that the place holds for files and
    * objects. Without it all entries are written with `{ type: 'object' }`, and differences of attributes are not tested.
@@ -42,7 +42,7 @@ const SIZES = [64 * KIB, KIB * KIB, 8 * KIB * KIB].flatMap((size) => [size - 1, 
 export function describeTarget(name: string, make: () => Promise<TargetUnderTest>): void {
   describe(`${name} as a source and target`, () => {
     let place: TargetUnderTest;
-    let target: Target;
+    let target: ListedTarget;
     beforeEach(async () => {
       place = await make();
       target = place.target;

@@ -9,7 +9,7 @@ import {
   type PresentEntry,
 } from '../../functions/core/entry.ts';
 import { AccessDeniedError, ConflictError, NotFoundError, TransientError } from '../../functions/core/errors.ts';
-import type { OpenedEntry, Target, UnlistedEntry } from '../../functions/core/ports.ts';
+import type { ListedTarget, OpenedEntry, UnlistedEntry } from '../../functions/core/ports.ts';
 
 export interface MemoryEntry {
   readonly attributes: Attributes;
@@ -23,7 +23,7 @@ export interface MemoryEntry {
  */
 export type MemoryFailure = 'denied' | 'gone' | 'changes-once' | 'changes-always' | 'transient';
 
-export interface MemoryTarget extends Target {
+export interface MemoryTarget extends ListedTarget {
   readonly entries: Map<EntryKey, MemoryEntry>;
   readonly failures: Map<EntryKey, MemoryFailure>;
   /** What the listing names as unprotected; with `subtree`, the entries whose keys start with the key are not listed. */

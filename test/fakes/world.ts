@@ -6,6 +6,7 @@ import { messageOf } from '../../functions/core/errors.ts';
 import type { HoldfastEvent } from '../../functions/core/events.ts';
 import type { RecoveryPointId } from '../../functions/core/ids.ts';
 import {
+  type InventoryTaken,
   type RestoreInput,
   type RestoreOutput,
   restoreInput,
@@ -109,10 +110,10 @@ export function makeWorld(options: WorldOptions = {}) {
     const started = await startRun({ plan: 'web', kind, scheduledAt: scheduledAt ?? clock.now().toISOString() }, ports);
     for (const source of started.sources) {
       try {
-        let inventory = await takeInventory(source, ports);
+        let inventory = await inventoryOf(source, deadline);
         let commit = await snapshot(source, inventory, deadline);
         if (commit.status === 'rebase') {
-          inventory = await takeInventory({ ...source, fullBecause: commit.fullBecause }, ports);
+          inventory = await inventoryOf({ ...source, fullBecause: commit.fullBecause }, deadline);
           commit = await snapshot(source, inventory, deadline);
         }
         for (const { to } of inventory.replicas)
@@ -127,11 +128,17 @@ export function makeWorld(options: WorldOptions = {}) {
     return { ...output, started, sources: await ports.runs.listSources(started.runId) };
   };
 
-  const snapshot = async (
-    source: object,
-    inventory: Awaited<ReturnType<typeof takeInventory>>,
-    deadline: () => Deadline,
-  ) => {
+  /** The machine's loop around `takeInventory`, without its waits. */
+  const inventoryOf = async (
+    source: Parameters<typeof takeInventory>[0],
+    deadline: () => Deadline = () => NO_HURRY,
+  ): Promise<InventoryTaken> => {
+    let inventory = await takeInventory(source, ports, deadline());
+    while (!inventory.done) inventory = await takeInventory({ ...source, inventory }, ports, deadline());
+    return inventory;
+  };
+
+  const snapshot = async (source: object, inventory: InventoryTaken, deadline: () => Deadline) => {
     const shards: Parameters<typeof takeSnapshot>[0][] = JSON.parse((await work.get(inventory.shardsKey)).toString());
     for (const shard of shards) await loop((progress) => takeSnapshot({ ...shard, progress }, ports, deadline()));
     return commitSnapshot({ ...(source as Parameters<typeof commitSnapshot>[0]), inventory }, ports);
@@ -168,6 +175,7 @@ export function makeWorld(options: WorldOptions = {}) {
     source: place(sourceUris[0] ?? ''),
     place,
     run,
+    inventoryOf,
     check,
     restoreTo,
     latest,

@@ -5,7 +5,7 @@ import type { RestoreRecord } from '../../functions/core/catalogue-records.ts';
 import { keyFromText } from '../../functions/core/entry.ts';
 import { AccessDeniedError, InvalidInputError, NotFoundError, TransientError } from '../../functions/core/errors.ts';
 import { type RestoreInput, restoreInput } from '../../functions/core/messages.ts';
-import type { BlobStore, Ports, Target } from '../../functions/core/ports.ts';
+import type { BlobStore, ListedTarget, Ports, Target } from '../../functions/core/ports.ts';
 import { recordFailure } from '../../functions/operations/record-failure.ts';
 import { restore } from '../../functions/operations/restore.ts';
 import { verify } from '../../functions/operations/verify.ts';
@@ -105,7 +105,7 @@ describe.each(REFUSALS)('a restore that meets %s', (_, refusal, expected) => {
   });
 });
 
-const refuseListing = (refusal: object): Target['list'] =>
+const refuseListing = (refusal: object): ListedTarget['list'] =>
   async function* () {
     yield await refusing(refusal)();
   };

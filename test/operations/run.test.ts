@@ -175,7 +175,7 @@ describe('a run', () => {
     if (source === undefined) throw new Error('no source');
     const first = await world.run('full', at);
     expect(first.status).toBe('succeeded');
-    const late = takeInventory(source, world.ports);
+    const late = takeInventory(source, world.ports, NO_HURRY);
     await expect(late).rejects.toThrow(ConflictError);
     await recordFailure({ ...source, error: { Error: 'ConflictError', Cause: 'lost' } }, world.ports);
     expect(await finishRun({ runId: second.runId }, world.ports)).toMatchObject({ status: 'succeeded', failed: 0 });
@@ -191,7 +191,7 @@ describe('a run', () => {
     );
     const [source] = sources;
     if (source === undefined) throw new Error('no source');
-    const inventory = await takeInventory(source, world.ports);
+    const inventory = await world.inventoryOf(source);
     const shard = { ...source, attempt: inventory.attempt, shard: 0 };
     const progress = await takeSnapshot(shard, world.ports, impatient(30)());
     expect(progress.done).toBe(false);
@@ -208,7 +208,7 @@ describe('a run', () => {
     const { sources, runId } = await startRun({ plan: 'web', kind: 'full', scheduledAt: at }, ports);
     const [source] = sources;
     if (source === undefined) throw new Error('no source');
-    const inventory = await takeInventory(source, ports);
+    const inventory = await world.inventoryOf(source);
     await takeSnapshot({ ...source, attempt: inventory.attempt, shard: 0 }, ports, NO_HURRY);
     await commitSnapshot({ ...source, inventory }, ports);
     expect((await startRun({ plan: 'web', kind: 'full', scheduledAt: at }, ports)).sources).toHaveLength(1);

@@ -1,4 +1,5 @@
 /** Sources and targets as far as a Lambda function reaches them. */
+import { InvalidInputError } from '../../core/errors.ts';
 import type { Target } from '../../core/ports.ts';
 import { parseUri } from '../../core/uri.ts';
 import { s3Source } from '../../sources/s3.ts';
@@ -13,5 +14,7 @@ export function openReachable(text: string): Target {
       return s3Source(ownS3Clients(), uri);
     case 'file':
       return refuseDirectory(uri);
+    default:
+      throw new InvalidInputError(`${text} is not reached yet`);
   }
 }

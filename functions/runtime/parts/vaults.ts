@@ -2,7 +2,7 @@
 import { SSMClient } from '@aws-sdk/client-ssm';
 import type { VaultConfig } from '../../core/plan.ts';
 import type { BlobStore } from '../../core/ports.ts';
-import { parseUri } from '../../core/uri.ts';
+import { parseVaultUri } from '../../core/uri.ts';
 import { CLIENT_DEFAULTS } from '../clients.ts';
 import { oncePerKey } from '../once-per-key.ts';
 import { readSecret } from '../parameter-key.ts';
@@ -23,7 +23,7 @@ export const vaults = part(
 );
 
 function openStore({ url, region }: VaultConfig): BlobStore {
-  const uri = parseUri(url);
+  const uri = parseVaultUri(url);
   switch (uri.scheme) {
     case 's3':
       return s3VaultStore(uri, region);
