@@ -75,18 +75,24 @@ const lookAt = (path: Buffer): BigIntStats => lstatSync(path, { bigint: true });
 const MILLISECOND = 1_000_000n;
 const SECOND = 1000n * MILLISECOND;
 
+/** Waits for one version to settle, at most: a timer may fire a little before its time, or the clock be set back meanwhile. */
+const WAITS = 3;
+
 /**
  * Looks when the last change is older than the grain of the disk's times, so that every later change shows in them. Without it, a
- * second write in the same grain would leave size and times as they were, and be missed for good. One wait, at most a grain long:
+ * second write in the same grain would leave size and times as they were, and be missed for good. Waits about a grain;
  * `settled` is false for what is changed again and again.
  */
 async function lookSettled(path: Buffer): Promise<{ readonly stats: BigIntStats; readonly settled: boolean }> {
-  const first = lookAt(path);
-  const wait = unsettledMillis(first);
-  if (wait === 0) return { stats: first, settled: true };
-  await setTimeout(wait);
-  const stats = lookAt(path);
-  return { stats, settled: unsettledMillis(stats) === 0 };
+  let stats = lookAt(path);
+  for (let waits = 0; ; waits += 1) {
+    const wait = unsettledMillis(stats);
+    if (wait === 0 || waits === WAITS) return { stats, settled: wait === 0 };
+    await setTimeout(wait);
+    const before = stats;
+    stats = lookAt(path);
+    if (!sameVersion(before, stats)) return { stats, settled: unsettledMillis(stats) === 0 };
+  }
 }
 
 function unsettledMillis(stats: BigIntStats): number {

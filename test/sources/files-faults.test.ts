@@ -142,6 +142,23 @@ describe('reading', () => {
   });
 });
 
+describe('a file that has just been written', () => {
+  it.each([1, 2, 3])('settles though the clock stands still for %i looks', async (looks) => {
+    fs.writeFileSync(`${root}/a`, 'written just now');
+    const [line] = await listAll(fileSource(root));
+    const at = Date.now();
+    let left = looks;
+    const clock = vi.spyOn(Date, 'now').mockImplementation(() => {
+      left -= 1;
+      return left >= 0 ? at : at + 1000;
+    });
+    if (line === undefined) throw new Error('it is not listed');
+    const opened = await fileSource(root).open(line);
+    clock.mockRestore();
+    expect(opened).toMatchObject({ state: 'open', fingerprint: line.fingerprint });
+  });
+});
+
 describe('writing', () => {
   const small = entry(key('d/new'), 'content', diskAttributes('file'));
   const large = entry(key('d/new'), Buffer.alloc(200_000), diskAttributes('file'));
