@@ -146,7 +146,11 @@ describe('state machines', () => {
     StateMachineName: z.string(),
     DefinitionString: z.string().transform((text): unknown => JSON.parse(text)),
     DefinitionSubstitutions: z.record(z.string(), z.unknown()),
-    LoggingConfiguration: z.object({ Level: z.string(), Destinations: z.array(z.unknown()).min(1) }),
+    LoggingConfiguration: z.object({
+      Level: z.string(),
+      IncludeExecutionData: z.boolean(),
+      Destinations: z.array(z.unknown()).min(1),
+    }),
     TracingConfiguration: z.object({ Enabled: z.boolean() }),
     RoleArn: z.unknown(),
   });
@@ -189,6 +193,10 @@ describe('state machines', () => {
       LoggingConfiguration: { Level: 'ERROR' },
       TracingConfiguration: { Enabled: true },
     });
+  });
+
+  it.each(MACHINE_NAMES)('%s logs nothing of what its states are given, which may hold keys of entries', (name) => {
+    expect(propertiesOf(name).LoggingConfiguration.IncludeExecutionData).toBe(false);
   });
 
   it('backup may run its Distributed Map and follow a verification', () => {
