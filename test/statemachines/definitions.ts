@@ -46,6 +46,7 @@ const scopeSchema = z.looseObject({
 
 const machineSchema = scopeSchema.extend({ TimeoutSeconds: z.number().optional(), Comment: z.string().optional() });
 
+export type Retrier = z.output<typeof retrierSchema>;
 export type State = z.output<typeof stateSchema>;
 export type Scope = z.output<typeof scopeSchema>;
 

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { describe, expect, it } from 'vitest';
 import { ERROR_NAMES } from '../../functions/core/errors.ts';
-import { allStates, machineNames, machineText, nextOf, readMachine, scopesOf } from './definitions.ts';
+import { allStates, machineNames, machineText, nextOf, type Retrier, readMachine, scopesOf } from './definitions.ts';
 import { SUBSTITUTIONS } from './substitutions.ts';
 
 // The package brings no types.
@@ -20,6 +20,10 @@ const PASSING_OF_LAMBDA = [
   'Lambda.SdkClientException',
   'Lambda.TooManyRequestsException',
 ];
+
+const THROTTLED = 'Lambda.TooManyRequestsException';
+/** The longest that a Lambda function runs. */
+const LAMBDA_SECONDS = 900;
 
 /** Error names that AWS itself raises and that mean "it may go well next time" for work that is safe to repeat. */
 const RETRIED_OF_AWS = [
@@ -59,6 +63,12 @@ const LASTING = [
   'Runtime.ImportModuleError',
   'StepFunctions.StateMachineDoesNotExistException',
 ];
+
+/** The sum of a retrier's waits, before jitter makes them shorter. */
+const longestWait = ({ IntervalSeconds, BackoffRate, MaxDelaySeconds, MaxAttempts }: Retrier): number =>
+  Array.from({ length: MaxAttempts }, (_, n) => Math.min(MaxDelaySeconds, IntervalSeconds * BackoffRate ** n)).reduce(
+    (sum, wait) => sum + wait,
+  );
 
 const isLambdaTask = (resource: string | undefined) => resource?.endsWith('FunctionArn}') === true;
 const tasks = allStates.filter(({ state }) => state.Type === 'Task');
@@ -131,8 +141,23 @@ describe('every Task', () => {
     expect(state.Retry?.flatMap((retrier) => retrier.ErrorEquals)).toEqual(expect.arrayContaining(PASSING_OF_LAMBDA));
   });
 
+  it.each(lambdaTasks)('$where/$name waits out an account whose concurrent executions are all in use', ({ state }) => {
+    const throttled = (state.Retry ?? []).filter((retrier) => retrier.ErrorEquals.includes(THROTTLED));
+    expect(throttled.map((retrier) => retrier.ErrorEquals)).toEqual([[THROTTLED]]);
+    // With full jitter a wait is half of the longest on average; by then every call that was running is over.
+    for (const retrier of throttled) expect(longestWait(retrier) / 2).toBeGreaterThan(LAMBDA_SECONDS);
+  });
+
+  it.each(lambdaTasks.filter(({ where }) => where.endsWith('/Shards')))(
+    '$where/$name waits in the queue of a hundred shards for ten executions, each of fifteen minutes',
+    ({ state }) => {
+      const throttled = (state.Retry ?? []).filter((retrier) => retrier.ErrorEquals.includes(THROTTLED));
+      for (const retrier of throttled) expect(longestWait(retrier) / 2).toBeGreaterThan((100 / 10) * LAMBDA_SECONDS);
+    },
+  );
+
   it.each(lambdaTasks)('$where/$name outlasts the fifteen minutes of a Lambda function', ({ state }) => {
-    expect(state.TimeoutSeconds).toBeGreaterThan(900);
+    expect(state.TimeoutSeconds).toBeGreaterThan(LAMBDA_SECONDS);
   });
 
   it('is a Lambda function, or the verification that a run waits for', () => {
@@ -150,7 +175,7 @@ describe('every Retry', () => {
     expect(retrier.JitterStrategy).toBe('FULL');
     expect(retrier.BackoffRate).toBeGreaterThan(1);
     expect(retrier.MaxAttempts).toBeGreaterThan(0);
-    expect(retrier.MaxAttempts).toBeLessThanOrEqual(10);
+    if (!retrier.ErrorEquals.includes(THROTTLED)) expect(retrier.MaxAttempts).toBeLessThanOrEqual(10);
     expect(retrier.MaxDelaySeconds).toBeLessThanOrEqual(300);
   });
 
@@ -165,13 +190,40 @@ describe('every Retry', () => {
   it.each(retriers.filter(({ retrier }) => retrier.ErrorEquals.some((error) => PERHAPS_REFUSED.includes(error))))(
     '$where/$name ($index) waits less than a minute in all for what may be a refusal',
     ({ retrier }) => {
-      const { IntervalSeconds, BackoffRate, MaxDelaySeconds, MaxAttempts } = retrier;
-      const waits = Array.from({ length: MaxAttempts }, (_, n) =>
-        Math.min(MaxDelaySeconds, IntervalSeconds * BackoffRate ** n),
-      );
-      expect(waits.reduce((sum, wait) => sum + wait)).toBeLessThan(60);
+      expect(longestWait(retrier)).toBeLessThan(60);
     },
   );
+});
+
+describe('the history of an execution', () => {
+  // Step Functions quotas: 25,000 events. An attempt at a function writes three: scheduled, started, failed.
+  const MAX_EVENTS = 25_000;
+  const EVENTS_OF_ATTEMPT = 3;
+  const eventsOf = ({ state }: (typeof allStates)[number]) =>
+    EVENTS_OF_ATTEMPT * (state.Retry ?? []).reduce((sum, { MaxAttempts }) => sum + MaxAttempts, 1);
+  const sum = (counts: readonly number[]) => counts.reduce((total, count) => total + count, 0);
+
+  it('has room for every retry of every step of forty sources with a replica, which is more than a stack takes', () => {
+    const inRun = lambdaTasks.filter(({ where }) => /^backup(?!.*Shards)/.test(where));
+    const [once, each] = [
+      inRun.filter(({ where }) => where === 'backup'),
+      inRun.filter(({ where }) => where !== 'backup'),
+    ];
+    expect(sum(once.map(eventsOf)) + 40 * sum(each.map(eventsOf))).toBeLessThan(MAX_EVENTS);
+  });
+
+  it('of a shard is not filled by waiting before the machine is out of time', () => {
+    const { TimeoutSeconds = Number.POSITIVE_INFINITY } = readMachine('backup');
+    const inShard = lambdaTasks
+      .filter(({ where }) => where.endsWith('/Shards'))
+      .flatMap(({ state }) => state.Retry ?? []);
+    const throttled = inShard.filter(({ ErrorEquals }) => ErrorEquals.includes(THROTTLED));
+    expect(throttled.length).toBeGreaterThan(0);
+    for (const retrier of throttled) {
+      const averageWait = longestWait(retrier) / 2 / retrier.MaxAttempts;
+      expect((TimeoutSeconds / averageWait) * EVENTS_OF_ATTEMPT).toBeLessThan(MAX_EVENTS);
+    }
+  });
 });
 
 describe('every Fail', () => {
