@@ -40,6 +40,49 @@ describe('the limits of a stack', () => {
   });
 });
 
+describe('the template of the vaults in another region', () => {
+  const farVaults = (count: number, existingVaults: readonly string[] = []) => {
+    const names = Array.from({ length: count }, (_, n) => `far-${n}`);
+    const config = planFile(`
+vaults:
+  main: { url: "s3://the-vault" }
+${names.map((name) => `  ${name}: { url: "s3://acme-${name}", region: us-east-1, lock: { mode: compliance, days: 30 } }`).join('\n')}
+plans:
+  app: { sources: ["s3://the-source/"], vault: main }`);
+    return () => deployment(config, { ...OPTIONS, existingVaults }).vaultStacks.templates.get('us-east-1');
+  };
+
+  it('holds thirty locked vaults', () => {
+    expect(farVaults(30)).not.toThrow();
+  });
+
+  it('is refused when CloudFormation would, before anything is deployed, and says the mend', () => {
+    expect(farVaults(35)).toThrow(InvalidInputError);
+    expect(farVaults(35)).toThrow(
+      /vaults in us-east-1 would have a template of \d+ bytes.*takes 51200; make the buckets.*existingVaults/,
+    );
+  });
+
+  it('is within the limit once the mend is done', () => {
+    expect(farVaults(35, ['far-0', 'far-1', 'far-2', 'far-3', 'far-4'])).not.toThrow();
+  });
+
+  it('is judged as it is sent: the largest that is let through is just below the limit', () => {
+    const counts = Array.from({ length: 40 }, (_, n) => n + 1);
+    const largest = counts.filter((count) => {
+      try {
+        farVaults(count)();
+        return true;
+      } catch {
+        return false;
+      }
+    });
+    const bytes = Buffer.byteLength(JSON.stringify(farVaults(largest.length)()));
+    expect(51_200 - bytes).toBeGreaterThanOrEqual(0);
+    expect(51_200 - bytes).toBeLessThan(bytes / largest.length);
+  });
+});
+
 describe('what is reserved', () => {
   let packaged: Packaged;
   beforeAll(async () => {

@@ -6,7 +6,7 @@ import { alarmNotices, alarmResources } from './alarms.ts';
 import { logicalId, type Resources, ref } from './cloudformation.ts';
 import { s3, sourcesOf } from './deployed-plan.ts';
 import { functionRoles } from './function-roles.ts';
-import { assertWithinLimits } from './limits.ts';
+import { assertTemplatesWithinLimits, assertWithinLimits } from './limits.ts';
 import { scheduleResources } from './schedules.ts';
 import { stackAlarmResources } from './stack-alarms.ts';
 import { type VaultBucket, vaultBucketResources, vaultBuckets } from './vault-buckets.ts';
@@ -49,13 +49,15 @@ export function deployment(config: HoldfastConfig, options: DeploymentOptions): 
     ...stackAlarmResources({ prefix }),
     ...subscriptions(config),
   };
+  const templates = vaultTemplates(buckets, { region, prefix });
   assertWithinLimits(resources);
+  assertTemplatesWithinLimits(templates);
   return {
     Resources: resources,
     vaultStacks: {
       name: vaultStackName(prefix),
       regions: otherRegions(buckets, region),
-      templates: vaultTemplates(buckets, { region, prefix }),
+      templates,
     },
     notices: alarmNotices(config),
   };

@@ -2,6 +2,7 @@
 import type { Json } from '../../core/entry.ts';
 import { InvalidInputError } from '../../core/errors.ts';
 import type { Resources } from './cloudformation.ts';
+import type { VaultTemplate } from './vault-stacks.ts';
 
 /** Of all inline policies of a role together, without white space (IAM user guide, "IAM and AWS STS quotas"). */
 const POLICY_CHARACTERS = 10_240;
@@ -9,6 +10,8 @@ const POLICY_CHARACTERS = 10_240;
 const STACK_RESOURCES = 500;
 /** What serverless.yml and the framework put beside the derived resources, and some to spare. */
 export const RESERVED_RESOURCES = 60;
+/** Of one template that is sent with the request and not by way of a bucket (CloudFormation API reference, CreateStack). */
+const SENT_TEMPLATE_BYTES = 51_200;
 
 const MEND =
   'deploy some of its plans from a file of their own, as another stage (--stage other --param="config=other.yml")';
@@ -26,6 +29,17 @@ export function assertWithinLimits(resources: Resources): void {
     if (characters > POLICY_CHARACTERS)
       throw new InvalidInputError(
         `${id} would have a policy of up to ${characters} characters, because the plan file names so many places, and IAM takes ${POLICY_CHARACTERS}; ${MEND}`,
+      );
+  }
+}
+
+/** @throws InvalidInputError for a region with so many vaults that CloudFormation would not take the template of its stack. */
+export function assertTemplatesWithinLimits(templates: ReadonlyMap<string, VaultTemplate>): void {
+  for (const [region, template] of templates) {
+    const bytes = Buffer.byteLength(JSON.stringify(template));
+    if (bytes > SENT_TEMPLATE_BYTES)
+      throw new InvalidInputError(
+        `the stack of the vaults in ${region} would have a template of ${bytes} bytes, because the plan file names so many of them there, and CloudFormation takes ${SENT_TEMPLATE_BYTES}; make the buckets of some by hand and name their vaults in --param="existingVaults=a,b"`,
       );
   }
 }
