@@ -31,7 +31,20 @@ describe('the limits of a stack', () => {
   it('refuse a policy that IAM would, before anything is deployed, and say the mend', () => {
     expect(() => deployed(50)).toThrow(InvalidInputError);
     expect(() => deployed(50)).toThrow(
-      /Role would have a policy of up to \d+ characters.*IAM takes 10240; deploy some/,
+      /Role would have a policy of up to \d+ characters.*IAM takes 10240: it is for every place of the plan file/,
+    );
+  });
+
+  it('say the mend for several plans and for a single one, and what another stage takes', () => {
+    expect(() => deployed(50)).toThrow(/deploy some of its plans.*--stage other.*--param="config=other\.yml"/);
+    expect(() => deployed(50)).toThrow(/catalogue of its own and needs the two key parameters/);
+    expect(() => deployed(50)).toThrow(/a single plan can be split/);
+  });
+
+  it('lay it on the places of restores where there are too many of those', () => {
+    const restoreTargets = Array.from({ length: 60 }, (_, n) => `s3://acme-application-restores-${n}/`);
+    expect(() => deployment(planOf(1), { ...OPTIONS, restoreTargets })).toThrow(
+      /RestoreRole.*every vault of the plan file and for 60 places in the parameter restoreTargets; name fewer/,
     );
   });
 

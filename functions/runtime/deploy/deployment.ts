@@ -50,7 +50,7 @@ export function deployment(config: HoldfastConfig, options: DeploymentOptions): 
     ...subscriptions(config),
   };
   const templates = vaultTemplates(buckets, { region, prefix });
-  assertWithinLimits(resources);
+  assertWithinLimits(resources, { restoreTargets: options.restoreTargets.length });
   assertTemplatesWithinLimits(templates);
   return {
     Resources: resources,

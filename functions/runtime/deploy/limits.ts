@@ -14,10 +14,13 @@ export const RESERVED_RESOURCES = 60;
 const SENT_TEMPLATE_BYTES = 51_200;
 
 const MEND =
-  'deploy some of its plans from a file of their own, as another stage (--stage other --param="config=other.yml")';
+  'deploy some of its plans from a file of their own, as another stage (--stage other --param="config=other.yml"), which gets a catalogue of its own and needs the two key parameters of its own; a single plan can be split into two of half the sources each';
 
-/** @throws InvalidInputError for a role whose policy IAM would refuse, or more resources than a stack holds. */
-export function assertWithinLimits(resources: Resources): void {
+/**
+ * @param options.restoreTargets how many places the parameter of that name names.
+ * @throws InvalidInputError for a role whose policy IAM would refuse, or more resources than a stack holds.
+ */
+export function assertWithinLimits(resources: Resources, options: { readonly restoreTargets: number }): void {
   const count = Object.keys(resources).length;
   if (count > STACK_RESOURCES - RESERVED_RESOURCES)
     throw new InvalidInputError(
@@ -28,9 +31,16 @@ export function assertWithinLimits(resources: Resources): void {
     const characters = JSON.stringify(longest(Properties.Policies ?? [])).length;
     if (characters > POLICY_CHARACTERS)
       throw new InvalidInputError(
-        `${id} would have a policy of up to ${characters} characters, because the plan file names so many places, and IAM takes ${POLICY_CHARACTERS}; ${MEND}`,
+        `${id} would have a policy of up to ${characters} characters, and IAM takes ${POLICY_CHARACTERS}: ${causeAndMend(id, options)}`,
       );
   }
+}
+
+/** What a restore may write to is the deployer's to name; all else comes of the plan file. */
+function causeAndMend(role: string, { restoreTargets }: { readonly restoreTargets: number }): string {
+  return role === 'RestoreRole' && restoreTargets > 0
+    ? `it is for every vault of the plan file and for ${restoreTargets} places in the parameter restoreTargets; name fewer of these, or one place that holds several; where that is not enough, ${MEND}`
+    : `it is for every place of the plan file that the function works on; ${MEND}`;
 }
 
 /** @throws InvalidInputError for a region with so many vaults that CloudFormation would not take the template of its stack. */
