@@ -9,6 +9,7 @@ import { functionRoles } from './function-roles.ts';
 import { assertTemplatesWithinLimits, assertWithinLimits } from './limits.ts';
 import { scheduleResources } from './schedules.ts';
 import { stackAlarmResources } from './stack-alarms.ts';
+import { assertStage } from './stage.ts';
 import { type VaultBucket, vaultBucketResources, vaultBuckets } from './vault-buckets.ts';
 import { otherRegions, type VaultTemplate, vaultStackName, vaultTemplates } from './vault-stacks.ts';
 
@@ -39,6 +40,7 @@ export interface Deployment {
 /** @throws InvalidInputError when the plan and the options cannot go together. */
 export function deployment(config: HoldfastConfig, options: DeploymentOptions): Deployment {
   const { service, stage, region, existingVaults } = options;
+  assertStage(options);
   const prefix = `${service}-${stage}`;
   const buckets = vaultBuckets(config, { region, existing: existingVaults });
   const resources = {
