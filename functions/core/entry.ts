@@ -20,6 +20,11 @@ export function keyFromText(text: string): EntryKey {
   return Buffer.from(text, 'utf8').toString('latin1') as EntryKey;
 }
 
+/** The key as manifests and lists hold it: a string whose units are bytes (FORMAT.md, "Keys"). */
+export function keyFromLatin1(text: string): EntryKey {
+  return text as EntryKey;
+}
+
 export function keyToBytes(key: EntryKey): Buffer {
   return Buffer.from(key, 'latin1');
 }

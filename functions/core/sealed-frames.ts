@@ -1,5 +1,5 @@
 /**
- * Segments and manifests are blobs of sealed frames: magic, version, key generation, salt, then frames of length and sealed bytes. Each blob's key
+ * Segments, manifests and staged runs are blobs of sealed frames: magic, version, key generation, salt, then frames of length and sealed bytes. Each blob's key
  * is derived from the metadata key and its salt; the last frame is marked as such, so that no prefix passes for the whole.
  */
 import { hkdfSync } from 'node:crypto';
@@ -10,12 +10,12 @@ import { getGeneration, type KeyGeneration, type VaultKeys } from './vault-keys.
 const VERSION = 1;
 export const SALT_BYTES = 32;
 /** Magic, version, key generation, salt. */
-const HEAD_BYTES = 4 + 1 + 1 + SALT_BYTES;
+export const HEAD_BYTES = 4 + 1 + 1 + SALT_BYTES;
 /** No frame is larger when unsealed. */
 export const MAX_FRAME_BYTES = 64 << 20;
 
-type Kind = 'segment' | 'manifest';
-const MAGIC: Readonly<Record<Kind, string>> = { segment: 'HFSG', manifest: 'HFMF' };
+type Kind = 'segment' | 'manifest' | 'staged run';
+const MAGIC: Readonly<Record<Kind, string>> = { segment: 'HFSG', manifest: 'HFMF', 'staged run': 'HFST' };
 
 const keyOf = (keys: VaultKeys, { metadataKey }: KeyGeneration, kind: Kind, salt: Buffer): Buffer =>
   Buffer.from(hkdfSync('sha256', metadataKey, salt, `holdfast/1 ${kind} ${keys.vaultId}`, 32));
@@ -48,14 +48,33 @@ export function buildFrames(keys: VaultKeys, kind: Kind, salt: Buffer): FrameBui
   };
 }
 
-/** The frames of a blob, opened one by one. @throws IntegrityError naming `what` for anything that is not a whole blob of this vault. */
-export function* openFrames(keys: VaultKeys, kind: Kind, blob: Buffer, what: string): Generator<Buffer> {
+/** @throws IntegrityError naming `what` when the bytes do not begin such a blob of this vault. */
+function keyOfHead(keys: VaultKeys, kind: Kind, blob: Buffer, what: string): Buffer {
   if (blob.length < HEAD_BYTES || blob.toString('latin1', 0, 4) !== MAGIC[kind])
     throw new IntegrityError(`${what} does not begin as a ${kind}`);
   if (blob[4] !== VERSION)
     throw new IntegrityError(`${what} is of format ${blob[4]}, which is not known here; use a newer Holdfast`);
-  const generation = getGeneration(keys, blob[5] ?? 0, what);
-  const key = keyOf(keys, generation, kind, blob.subarray(6, HEAD_BYTES));
+  return keyOf(keys, getGeneration(keys, blob[5] ?? 0, what), kind, blob.subarray(6, HEAD_BYTES));
+}
+
+/**
+ * Opens single frames of a blob of which only the head is at hand, and by an index the places of its frames.
+ * @throws IntegrityError naming `what` for a head or a frame that is not of this vault.
+ */
+export function frameOpener(
+  keys: VaultKeys,
+  kind: Kind,
+  head: Buffer,
+  what: string,
+): (sealed: Buffer, at: { readonly offset: number; readonly last: boolean }) => Buffer {
+  const key = keyOfHead(keys, kind, head, what);
+  return (sealed, { offset, last }) =>
+    unseal(key, offset, last ? 'last frame' : 'frame', sealed, MAX_FRAME_BYTES, what);
+}
+
+/** The frames of a blob, opened one by one. @throws IntegrityError naming `what` for anything that is not a whole blob of this vault. */
+export function* openFrames(keys: VaultKeys, kind: Kind, blob: Buffer, what: string): Generator<Buffer> {
+  const key = keyOfHead(keys, kind, blob, what);
   for (let at = HEAD_BYTES; ; ) {
     const length = at + 4 <= blob.length ? blob.readUInt32BE(at) : -1;
     const end = at + 4 + length;

@@ -11,8 +11,9 @@ import type { Ports, Vault } from '../core/ports.ts';
 import { recoveryPointOf } from '../core/recovery-point.ts';
 import { findSourceState } from './find-source-state.ts';
 import { readManifest } from './read-chain.ts';
+import { removeStaged } from './stage-entries.ts';
 import { keepLease } from './start-run.ts';
-import { getInventory, getPart, type Inventory, type Part } from './work-lists.ts';
+import { getInventory, getPart, type Inventory, type Part, stagedFolder } from './work-lists.ts';
 
 type CommitSnapshotPorts = Pick<
   Ports,
@@ -50,6 +51,8 @@ export async function commitSnapshot(
   const vault = await ports.openVault(inventory.vault);
   const manifest = await writeManifest(buildManifest(input, source, inventory, parts, ports), vault, ports);
   await recordSnapshot(manifest, inventory.vault, source, ports);
+  // As large as the source, and of no more use; after a call that breaks off here the work place's own expiry removes it.
+  if (inventory.staged !== undefined) await removeStaged({ work: ports.work, folder: stagedFolder(work) });
   return { status: 'committed', recoveryPointId };
 }
 

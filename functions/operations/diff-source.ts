@@ -12,6 +12,9 @@ export interface SourceDifference {
   readonly merged?: MergedEntry;
 }
 
+/** A difference of a key that the source lists. */
+export type ListedDifference = SourceDifference & Required<Pick<SourceDifference, 'listed'>>;
+
 /** Every key of either side, in byte order. @throws IntegrityError when the listing is out of order. */
 export async function* diffSource(
   listing: AsyncIterable<ListedEntry | UnlistedEntry>,

@@ -1,184 +1,168 @@
-import type { RecoveryPoint, Run, SnapshotKind } from '../core/catalogue-records.ts';
-import { type EntryKey, encodeKey } from '../core/entry.ts';
-import { IntegrityError, messageOf, NotFoundError } from '../core/errors.ts';
-import { recoveryPointIdOf, type SnapshotId } from '../core/ids.ts';
-import type { Manifest } from '../core/manifest.ts';
-import type { TakeInventoryInput, TakeInventoryOutput, TakeSnapshotInput } from '../core/messages.ts';
-import { packName } from '../core/pack.ts';
-import { getPlan } from '../core/plan.ts';
-import type { Deadline, Ports, Vault } from '../core/ports.ts';
-import { mapInOrder } from './map-in-order.ts';
-import { readChain } from './read-chain.ts';
+import type { EntryKey } from '../core/entry.ts';
+import { InvalidInputError } from '../core/errors.ts';
+import { recoveryPointIdOf } from '../core/ids.ts';
+import type { InventoryTaken, TakeInventoryInput, TakeInventoryOutput } from '../core/messages.ts';
+import { getPlan, type Plan } from '../core/plan.ts';
+import type { Deadline, Ports, ScanStart, Source, SourceScanner, Vault } from '../core/ports.ts';
+import { type Base, chooseBase, findTrustedEntries } from './choose-base.ts';
+import { boundsOfFull, boundsOfStaged, shardsAt } from './divide-source.ts';
+import { readManifest } from './read-chain.ts';
+import { getStaging, putStaging, type StagingPlace, stageEntries } from './stage-entries.ts';
 import { keepLease } from './start-run.ts';
-import { putInventory, shardsName } from './work-lists.ts';
+import { getInventory, type Inventory, putInventory, shardsName, stagedFolder, type Work } from './work-lists.ts';
 
 type TakeInventoryPorts = Pick<
   Ports,
-  'clock' | 'config' | 'randomBytes' | 'openVault' | 'openSource' | 'work' | 'leases' | 'runs' | 'recoveryPoints'
+  | 'clock'
+  | 'config'
+  | 'randomBytes'
+  | 'openVault'
+  | 'openSource'
+  | 'work'
+  | 'leases'
+  | 'runs'
+  | 'recoveryPoints'
+  | 'progress'
 >;
-
-/** Entries that one worker handles; a source of fewer has one shard. */
-const SHARD_ENTRIES = 100_000;
-/** Packs of the chain that are looked at, at most: a bounded price for noticing early that a vault lost blobs. */
-const LOOKED_PACKS = 16;
 
 /**
  * Decides what kind of snapshot is taken and against which base, divides the source into shards, and captures its settings. A base that is
- * missing or damaged turns the snapshot into a full, and `fullBecause` says so.
+ * missing or damaged turns the snapshot into a full, and `fullBecause` says so. A source that lists in an order of its own is read here and
+ * staged in the work place; short of time, or while the source is not ready to be read, the call returns a cursor.
  */
 export async function takeInventory(
   input: TakeInventoryInput,
   ports: TakeInventoryPorts,
-  _deadline: Deadline,
+  deadline: Deadline,
 ): Promise<TakeInventoryOutput> {
-  const source = await keepLease(input, ports);
+  const { sourceUri } = await keepLease(input, ports);
   const plan = getPlan(ports.config, input.plan);
   const vault = await ports.openVault(plan.vault);
-  const run = await ports.runs.get(input.runId);
-  const consistentAt = ports.clock.now().toISOString();
-  const reader = ports.openSource(source.sourceUri);
-  const { settings, notCaptured } = await reader.settings();
-  const base = await chooseBase(input, run, vault, ports);
+  const source = ports.openSource(
+    sourceUri,
+    plan.sources.find(({ uri }) => uri === sourceUri),
+  );
+  const cursor = cursorOf(input);
+  const attempt = cursor?.attempt ?? ports.randomBytes(8).toString('hex');
+  const taking: Taking = { input, sourceUri, plan, vault, work: { ...input, attempt } };
+  if (cursor === undefined) {
+    const { inventory, start, base } = await describe(taking, source, ports);
+    if (start === undefined) return finish(taking, inventory, boundsOfFull(base.reference[0]), ports);
+    await putInventory(ports.work, taking.work, inventory);
+    await putStaging(placeOf(taking, ports), 0, { cursor: start.cursor, runs: [] });
+  }
+  if ('list' in source)
+    throw new InvalidInputError(`${sourceUri} is not staged, so that there is nothing to go on with`);
+  return stage(taking, source, cursor?.part ?? 0, ports, deadline);
+}
 
-  const work = { runId: input.runId, sourceId: input.sourceId, attempt: ports.randomBytes(8).toString('hex') };
-  const bounds = shardBounds(base.reference);
-  const shards: TakeSnapshotInput[] = [undefined, ...bounds].map((after, shard) => ({
-    plan: input.plan,
-    runId: input.runId,
-    sourceId: input.sourceId,
-    snapshotId: input.snapshotId,
-    attempt: work.attempt,
-    shard,
-    ...(after === undefined ? {} : { after: encodeKey(after) }),
-    ...ending(bounds[shard]),
-  }));
-  await putInventory(ports.work, work, {
+/** One call's view of an inventory. */
+interface Taking {
+  readonly input: TakeInventoryInput;
+  readonly sourceUri: string;
+  readonly plan: Plan;
+  readonly vault: Vault;
+  readonly work: Work;
+}
+
+/** An inventory that is done is that of an earlier attempt, whose base was damaged. */
+function cursorOf({ inventory }: TakeInventoryInput): { readonly attempt: string; readonly part: number } | undefined {
+  if (inventory?.cursor === undefined || inventory.done) return undefined;
+  const [, attempt, part] = /^([0-9a-f]{16})\.(\d{1,9})$/.exec(inventory.cursor) ?? [];
+  if (attempt === undefined) throw new InvalidInputError(`"${inventory.cursor}" is no cursor of an inventory`);
+  return { attempt, part: Number(part) };
+}
+
+const placeOf = ({ work, vault }: Taking, ports: TakeInventoryPorts): StagingPlace => ({
+  work: ports.work,
+  folder: stagedFolder(work),
+  keys: vault.keys,
+  randomBytes: ports.randomBytes,
+});
+
+/** All but the shards. */
+async function describe(
+  { input, sourceUri, plan, vault }: Taking,
+  source: Source,
+  ports: TakeInventoryPorts,
+): Promise<{ readonly inventory: Inventory; readonly base: Base; readonly start: ScanStart | undefined }> {
+  const run = await ports.runs.get(input.runId);
+  const now = ports.clock.now();
+  const { settings, notCaptured } = await source.settings();
+  const chosen = await chooseBase(input, run, vault, ports);
+  const newest = chosen.kind === 'full' ? undefined : chosen.reference.at(-1);
+  const since = newest && { consistentAt: newest.consistentAt, settings: newest.sourceSettings };
+  const start = 'list' in source ? undefined : await source.beginScan(now, since);
+  const because = start?.fullBecause;
+  const base: Base = because === undefined ? chosen : { ...chosen, kind: 'full', fullBecause: because, chain: [] };
+  const inventory: Inventory = {
     kind: base.kind,
-    sourceUri: source.sourceUri,
+    sourceUri,
     vault: plan.vault,
     reference: base.reference.map((manifest) => manifest.snapshotId),
     reuse: !base.damaged && (base.kind !== 'full' || plan.full === 'reuse'),
     baseId: base.chain.at(-1),
-    chain: base.chain,
+    chain: [...base.chain],
     fullBecause: base.fullBecause,
     trustedEntries: await findTrustedEntries(input, vault.name, ports),
-    consistentAt,
+    consistentAt: start?.consistentAt ?? now.toISOString(),
     startedAt: run.startedAt,
-    shards: shards.length,
+    shards: 0,
+    ...(start === undefined ? {} : { staged: { part: 0, changesOnly: start.changesOnly } }),
     sourceSettings: settings,
     settingsNotCaptured: [...notCaptured],
+  };
+  return { inventory, base, start };
+}
+
+/** Reads on what the source gives, from a part of the staging to the next. */
+async function stage(
+  taking: Taking,
+  source: SourceScanner,
+  part: number,
+  ports: TakeInventoryPorts,
+  deadline: Deadline,
+): Promise<TakeInventoryOutput> {
+  const { work, sourceUri, vault } = taking;
+  const place = placeOf(taking, ports);
+  let [entries, bytes] = [0, 0];
+  const { staging, waitSeconds } = await stageEntries(source, await getStaging(place, part), place, {
+    deadline,
+    onEntries: (more, moreBytes) => {
+      [entries, bytes] = [entries + more, bytes + moreBytes];
+      ports.progress({ step: 'take-inventory', source: sourceUri, entries, bytes });
+    },
   });
+  await putStaging(place, part + 1, staging);
+  if (staging.cursor !== undefined)
+    return { done: false, cursor: `${work.attempt}.${part + 1}`, waitSeconds: Math.max(1, waitSeconds ?? 1) };
+  const inventory = await getInventory(ports.work, work);
+  const changesOnly = inventory.staged?.changesOnly ?? false;
+  const [fullId] = inventory.reference;
+  const full = changesOnly && fullId !== undefined ? await readManifest(vault, work.sourceId, fullId) : undefined;
+  const bounds = changesOnly ? boundsOfFull(full) : boundsOfStaged(staging);
+  return finish(taking, { ...inventory, staged: { part: part + 1, changesOnly } }, bounds, ports);
+}
+
+async function finish(
+  { input, plan, work }: Taking,
+  inventory: Inventory,
+  bounds: readonly EntryKey[],
+  ports: TakeInventoryPorts,
+): Promise<InventoryTaken> {
+  const { plan: name, runId, sourceId, snapshotId } = input;
+  const { attempt } = work;
+  const shards = shardsAt(bounds, { plan: name, runId, sourceId, snapshotId, attempt });
+  await putInventory(ports.work, work, { ...inventory, shards: shards.length });
   await ports.work.put(shardsName(work), Buffer.from(JSON.stringify(shards)));
   return {
     done: true,
-    kind: base.kind,
-    attempt: work.attempt,
+    kind: inventory.kind,
+    attempt,
     shardsKey: shardsName(work),
     shards: shards.length,
     replicas: plan.replicateTo.map((to) => ({ to })),
     verify: plan.verify.after === 'every',
-    recoveryPointId: recoveryPointIdOf(input.snapshotId, plan.vault),
+    recoveryPointId: recoveryPointIdOf(snapshotId, plan.vault),
   };
-}
-
-const ending = (upTo: EntryKey | undefined) => (upTo === undefined ? {} : { upTo: encodeKey(upTo) });
-
-interface Base {
-  readonly kind: SnapshotKind;
-  readonly fullBecause: string | undefined;
-  readonly chain: SnapshotId[];
-  readonly reference: readonly Manifest[];
-  /** The vault holds something of the source that is not as it was written: then nothing there is relied on. */
-  readonly damaged: boolean;
-}
-
-async function chooseBase(input: TakeInventoryInput, run: Run, vault: Vault, ports: TakeInventoryPorts): Promise<Base> {
-  const wanted = run.kind;
-  const full = (fullBecause: string | undefined, reference: readonly Manifest[] = []): Base => ({
-    kind: 'full',
-    fullBecause: wanted === 'full' ? undefined : fullBecause,
-    chain: [],
-    reference,
-    damaged: false,
-  });
-  const damagedBase = (told: string): Base => ({ ...full(told), damaged: true });
-  if (input.fullBecause !== undefined) return damagedBase(input.fullBecause);
-  const { newest, damaged } = await findNewest(input, vault.name, ports);
-  if (newest === undefined) return full('the source has no recovery point in this vault yet');
-  if (damaged !== undefined)
-    return damagedBase(`the base ${damaged.snapshotId} is damaged: ${damaged.damage ?? 'see its verification'}`);
-  let reference: Manifest[];
-  try {
-    reference = await readChain(vault, input.sourceId, newest.chain);
-    await lookAtPacks(reference, vault, input.snapshotId);
-  } catch (error) {
-    if (!(error instanceof NotFoundError || error instanceof IntegrityError)) throw error;
-    await ports.recoveryPoints.put({ ...newest, status: 'damaged', damage: messageOf(error) });
-    return damagedBase(`the base ${newest.snapshotId} is damaged: ${messageOf(error)}`);
-  }
-  if (wanted === 'full') return full(undefined, reference);
-  const chain = wanted === 'incremental' ? newest.chain : newest.chain.slice(0, 1);
-  return { kind: wanted, fullBecause: undefined, chain: [...chain], reference, damaged: false };
-}
-
-/** The newest point of the source in the vault that is older than this run's own, and the newest of its chain that is known to be damaged. */
-async function findNewest(
-  input: TakeInventoryInput,
-  vault: string,
-  ports: TakeInventoryPorts,
-): Promise<{ readonly newest?: RecoveryPoint; readonly damaged?: RecoveryPoint }> {
-  let newest: RecoveryPoint | undefined;
-  for await (const point of ports.recoveryPoints.listBySource(input.sourceId)) {
-    if (point.vault !== vault || point.snapshotId >= input.snapshotId || point.status === 'pending') continue;
-    newest ??= point;
-    if (!newest.chain.includes(point.snapshotId)) continue;
-    if (point.status === 'damaged') return { newest, damaged: point };
-    if (point.snapshotId === newest.chain[0]) break;
-  }
-  return newest === undefined ? {} : { newest };
-}
-
-/** Entries of the last trusted snapshot; undefined when the newest is trusted itself, or none is. */
-async function findTrustedEntries(
-  input: TakeInventoryInput,
-  vault: string,
-  ports: TakeInventoryPorts,
-): Promise<number | undefined> {
-  let suspects = 0;
-  for await (const point of ports.recoveryPoints.listBySource(input.sourceId)) {
-    if (point.vault !== vault || point.snapshotId >= input.snapshotId || point.status === 'pending') continue;
-    if (point.suspect === undefined) return suspects > 0 ? point.counts.entries : undefined;
-    suspects += 1;
-  }
-  return undefined;
-}
-
-/** Looks at some packs of the chain, other ones each time. @throws IntegrityError naming one that is missing or of another size. */
-async function lookAtPacks(chain: readonly Manifest[], vault: Vault, snapshotId: SnapshotId): Promise<void> {
-  const packs = [...new Map(chain.flatMap((manifest) => manifest.packs.map((pack) => [pack.id, pack]))).values()];
-  const step = Math.max(1, Math.ceil(packs.length / LOOKED_PACKS));
-  const first = Number.parseInt(snapshotId.slice(-6), 16) % step;
-  const chosen = packs.filter((_, index) => index % step === first);
-  const found = mapInOrder(chosen, 8, async (pack) => ({ pack, blob: await vault.store.find(packName(pack.id)) }));
-  for await (const { pack, blob } of found) {
-    if (blob === undefined) throw new IntegrityError(`pack ${pack.id} is missing from ${vault.store.url}`);
-    if (blob.sizeBytes !== pack.sizeBytes)
-      throw new IntegrityError(
-        `pack ${pack.id} in ${vault.store.url} has ${blob.sizeBytes} bytes where ${pack.sizeBytes} were written`,
-      );
-  }
-}
-
-/** Keys at which to divide, from the segment boundaries of the full: each shard gets about `SHARD_ENTRIES` entries. */
-function shardBounds(reference: readonly Manifest[]): EntryKey[] {
-  const bounds: EntryKey[] = [];
-  let entries = 0;
-  const segments = reference[0]?.segments ?? [];
-  for (const segment of segments.slice(0, -1)) {
-    entries += segment.entries;
-    if (entries < SHARD_ENTRIES) continue;
-    bounds.push(segment.lastKey as EntryKey); // A manifest's keys are strings of bytes; see FORMAT.md.
-    entries = 0;
-  }
-  return bounds;
 }

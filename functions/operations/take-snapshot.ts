@@ -1,16 +1,18 @@
-import { CUT_FROM_BYTES } from '../core/chunk.ts';
-import { decodeKey, type EntryKey, encodeKey, findPresent, type KeyRange, type ListedEntry } from '../core/entry.ts';
-import { ConflictError, IntegrityError, InvalidInputError, messageOf, NotFoundError } from '../core/errors.ts';
+import { decodeKey, type EntryKey, encodeKey, type KeyRange, type ListedEntry } from '../core/entry.ts';
+import { IntegrityError, InvalidInputError, messageOf, NotFoundError } from '../core/errors.ts';
 import type { TakeSnapshotInput, WorkerOutput } from '../core/messages.ts';
-import type { Deadline, OpenedEntry, Ports, SourceReader } from '../core/ports.ts';
+import type { Deadline, Ports, SourceReader, Vault } from '../core/ports.ts';
 import { diffSource, type SourceDifference } from './diff-source.ts';
-import { inOrder } from './in-order.ts';
 import { mapInOrder } from './map-in-order.ts';
+import { mergeRuns } from './merge-runs.ts';
 import { isOutOfTime } from './out-of-time.ts';
 import { type MergedEntry, mergeChain, readChain } from './read-chain.ts';
+import { getStaging } from './stage-entries.ts';
+import { diffStaged, openStaged } from './staged-entries.ts';
 import { keepLease } from './start-run.ts';
+import { openSmall, takeEntry } from './take-entry.ts';
 import { type Tally, tallyChanges } from './tally-changes.ts';
-import { damagedPart, getInventory, putPart } from './work-lists.ts';
+import { damagedPart, getInventory, type Inventory, putPart, stagedFolder } from './work-lists.ts';
 import { type SnapshotWriter, writeSnapshot } from './write-snapshot.ts';
 
 type TakeSnapshotPorts = Pick<
@@ -20,8 +22,6 @@ type TakeSnapshotPorts = Pick<
 
 /** Entries opened and read side by side; each small content is up to 1 MiB of memory. */
 const READERS = 16;
-/** How often an entry that changes while it is read is tried. */
-const ATTEMPTS = 3;
 
 /**
  * Takes a shard's part of a snapshot: compares the listing with the chain, reads what is new, writes packs and segments, and leaves the result
@@ -39,7 +39,6 @@ export async function takeSnapshot(
   const at = { shard: input.shard, part: cursor.part };
   const vault = await ports.openVault(inventory.vault);
   const range: KeyRange = { after: cursor.after ?? bound(input.after), upTo: bound(input.upTo) };
-  const reader = inOrder(ports.openSource(inventory.sourceUri));
   const damage = watchDamage();
   try {
     const chain = await damage.watch(readChain(vault, input.sourceId, inventory.reference));
@@ -55,7 +54,8 @@ export async function takeSnapshot(
     const tally = tallyChanges(inventory.kind, (entries, bytes) =>
       ports.progress({ step: 'take-snapshot', source: inventory.sourceUri, entries, bytes }),
     );
-    const differences = diffSource(reader.list(range), damage.watchStream(mergeChain(vault, chain, range)), range);
+    const merged = damage.watchStream(mergeChain(vault, chain, range));
+    const { differences, reader } = await compare({ input, inventory, vault, range }, merged, ports);
     const stoppedAt = await work(differences, reader, writer, tally, deadline);
     const part = await writer.finish();
     const [after, stopped] = [cursor.after, stoppedAt].map((key) => (key === undefined ? undefined : encodeKey(key)));
@@ -72,6 +72,34 @@ export async function takeSnapshot(
     await putPart(ports.work, input, at, damagedPart(damage.found() ?? ''));
     return { done: true };
   }
+}
+
+/** What the snapshot is made of, and what opens it: the source itself, or what was staged of it. */
+async function compare(
+  taking: {
+    readonly input: TakeSnapshotInput;
+    readonly inventory: Inventory;
+    readonly vault: Vault;
+    readonly range: KeyRange;
+  },
+  merged: AsyncGenerator<MergedEntry>,
+  ports: TakeSnapshotPorts,
+): Promise<{ readonly differences: AsyncGenerator<SourceDifference>; readonly reader: Pick<SourceReader, 'open'> }> {
+  const { input, inventory, vault, range } = taking;
+  if (inventory.staged !== undefined) {
+    const place = {
+      work: ports.work,
+      folder: stagedFolder(input),
+      keys: vault.keys,
+      randomBytes: ports.randomBytes,
+    };
+    const { runs } = await getStaging(place, inventory.staged.part);
+    const reader = { open: async (listed: ListedEntry) => openStaged(listed) };
+    return { differences: diffStaged(mergeRuns(place, runs, range), merged, inventory.staged), reader };
+  }
+  const reader = ports.openSource(inventory.sourceUri);
+  if (!('list' in reader)) throw new TypeError(`${inventory.sourceUri} was not staged`);
+  return { differences: diffSource(reader.list(range), merged, range), reader };
 }
 
 /** Tells a failure of the chain, which a full mends, from a failure of the source, which it does not. */
@@ -114,76 +142,22 @@ function parseCursor(input: TakeSnapshotInput): { readonly part: number; readonl
 /** Works through the differences in key order. Returns the key that it stopped after when time was up, undefined when all is done. */
 async function work(
   differences: AsyncGenerator<SourceDifference>,
-  reader: SourceReader,
+  reader: Pick<SourceReader, 'open'>,
   writer: SnapshotWriter,
   tally: Tally,
   deadline: Deadline,
 ): Promise<EntryKey | undefined> {
   const prepared = mapInOrder(differences, READERS, async (difference) => ({
     difference,
-    opened: tally.mustRead(difference) ? await openSmall(reader, difference.listed) : undefined,
+    opened: tally.mustRead(difference) ? await openSmall(difference, reader, tally) : undefined,
   }));
   for await (const { difference, opened } of prepared) {
     const { key, listed, unlisted } = difference;
     if (unlisted !== undefined) await tally.keep(difference, unlisted.own ? unlisted.reason : undefined, writer);
     else if (listed === undefined) await tally.missing(difference, writer);
     else if (opened === undefined) await tally.unchanged(difference, writer);
-    else await takeEntry(difference, listed, opened, reader, writer, tally);
+    else await takeEntry({ ...difference, listed }, opened, { reader, writer, tally });
     if (isOutOfTime(deadline)) return key;
   }
   return undefined;
-}
-
-/** Opened: `content` is a Buffer when it was small enough to be read side by side with others. */
-type Opened =
-  | Exclude<OpenedEntry, { state: 'open' }>
-  | (Omit<Extract<OpenedEntry, { state: 'open' }>, 'content'> & { content: Buffer | AsyncIterable<Uint8Array> });
-
-/** Large contents are opened when their turn comes: an open connection must not wait behind others. */
-async function openSmall(reader: SourceReader, listed: ListedEntry): Promise<Opened | 'later'> {
-  if (listed.sizeBytes !== undefined && listed.sizeBytes >= CUT_FROM_BYTES) return 'later';
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      const opened = await reader.open(listed);
-      if (opened.state !== 'open' || opened.sizeBytes >= CUT_FROM_BYTES) return opened;
-      const parts: Uint8Array[] = [];
-      for await (const bytes of opened.content) parts.push(bytes);
-      return { ...opened, content: Buffer.concat(parts) };
-    } catch (error) {
-      if (!(error instanceof ConflictError)) throw error;
-      if (attempt === ATTEMPTS) return { state: 'unprotected', reason: CHANGING };
-    }
-  }
-}
-
-const CHANGING = `changed while it was read, ${ATTEMPTS} times; it is tried again in the next run`;
-
-async function takeEntry(
-  difference: SourceDifference,
-  listed: ListedEntry,
-  first: Opened | 'later',
-  reader: SourceReader,
-  writer: SnapshotWriter,
-  tally: Tally,
-): Promise<void> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      const opened: Opened = attempt === 1 && first !== 'later' ? first : await reader.open(listed);
-      if (opened.state === 'gone') return await tally.missing(difference, writer);
-      if (opened.state === 'unprotected') {
-        if (opened.denied) tally.denied();
-        return await tally.keep(difference, opened.reason, writer);
-      }
-      const { fingerprint, attributes, content } = opened;
-      const stored = await writer.content(
-        { key: listed.key, fingerprint, attributes },
-        content,
-        findPresent(difference.merged?.newest),
-      );
-      return tally.taken(difference, { fingerprint, ...stored });
-    } catch (error) {
-      if (!(error instanceof ConflictError)) throw error;
-      if (attempt === ATTEMPTS) return tally.keep(difference, CHANGING, writer);
-    }
-  }
 }

@@ -1,13 +1,15 @@
 /** What a snapshot of one kind records of each difference between source and chain, and what it counts. */
 import type { SnapshotKind } from '../core/catalogue-records.ts';
 import { findPresent, type PresentEntry, type Unprotected } from '../core/entry.ts';
-import type { SourceDifference } from './diff-source.ts';
+import type { ListedDifference, SourceDifference } from './diff-source.ts';
 import type { Part } from './work-lists.ts';
 import type { SnapshotWriter } from './write-snapshot.ts';
 
 export interface Tally {
   /** Whether the content must be read: always for a full, else when the fingerprint differs from the newest state's. */
-  mustRead(difference: SourceDifference): difference is SourceDifference & Required<Pick<SourceDifference, 'listed'>>;
+  mustRead(difference: SourceDifference): difference is ListedDifference;
+  /** Whether the fingerprint, told only when the entry was opened, is the newest state's, so that its content need not be read. */
+  isUnchanged(difference: SourceDifference, fingerprint: string): boolean;
   /** Listed, with the fingerprint of the newest state. */
   unchanged(difference: SourceDifference, writer: SnapshotWriter): Promise<void>;
   /** Read, and already added to the writer. */
@@ -33,6 +35,8 @@ export function tallyChanges(kind: SnapshotKind, onProgress: (entries: number, b
   const see = (difference: SourceDifference): void => {
     if (newestOf(difference) !== undefined) known += 1;
   };
+  const isUnchanged = (difference: SourceDifference, fingerprint: string): boolean =>
+    kind !== 'full' && newestOf(difference)?.fingerprint === fingerprint;
   const count = (sizeBytes: number): void => {
     counts.entries += 1;
     contentBytes += sizeBytes;
@@ -53,10 +57,11 @@ export function tallyChanges(kind: SnapshotKind, onProgress: (entries: number, b
   };
 
   return {
-    mustRead(difference): difference is SourceDifference & Required<Pick<SourceDifference, 'listed'>> {
+    mustRead(difference): difference is ListedDifference {
       const { listed } = difference;
-      return listed !== undefined && (kind === 'full' || newestOf(difference)?.fingerprint !== listed.fingerprint);
+      return listed !== undefined && (listed.fingerprint === undefined || !isUnchanged(difference, listed.fingerprint));
     },
+    isUnchanged,
     async unchanged(difference, writer) {
       see(difference);
       const newest = newestOf(difference);

@@ -33,6 +33,8 @@ export const inventorySchema = z.object({
   consistentAt: z.iso.datetime(),
   startedAt: z.iso.datetime(),
   shards: count,
+  /** Set when the source was scanned and its entries are in the work place: by this part of the staging. */
+  staged: z.object({ part: count, changesOnly: z.boolean() }).optional(),
   sourceSettings: settingsSchema,
   settingsNotCaptured: z.array(z.string()),
 });
@@ -85,13 +87,16 @@ export const damagedPart = (baseDamaged: string): Part => ({
   storedBytes: 0,
 });
 
-interface Work {
+/** An attempt at a source's part of a run. */
+export interface Work {
   readonly runId: RunId;
   readonly sourceId: SourceId;
   readonly attempt: string;
 }
 
 const folderOf = ({ runId, sourceId, attempt }: Work): string => `runs/${runId}/${sourceId}/${attempt}`;
+/** Where the source's entries are staged when it lists in an order of its own. */
+export const stagedFolder = (work: Work): string => `${folderOf(work)}/staged`;
 export const shardsName = (work: Work): string => `${folderOf(work)}/shards.json`;
 const inventoryName = (work: Work): string => `${folderOf(work)}/inventory.json`;
 const partName = (work: Work, shard: number, part: number): string =>
