@@ -1,7 +1,7 @@
 /** The catalogue: the index over runs, recovery points and proofs, in one DynamoDB table. Always rebuildable from the vaults. */
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { ContentIndex, Leases, Proofs, RecoveryPoints, Runs } from '../core/catalogue-ports.ts';
 import type { Lease } from '../core/catalogue-records.ts';
-import type { ContentIndex, Leases, Proofs, RecoveryPoints, Runs } from '../core/ports.ts';
 import { dynamoContentIndex } from './content-index.ts';
 import { dynamoLeases, listHeldLeases } from './leases.ts';
 import { dynamoProofs } from './proofs.ts';

@@ -1,6 +1,6 @@
 /** The content index: where chunks rest, each under its keyed hash, per vault. */
 import * as z from 'zod';
-import type { ContentIndex, IndexedChunk } from '../core/ports.ts';
+import type { ContentIndex, IndexedChunk } from '../core/catalogue-ports.ts';
 import { chunkKey } from './keys.ts';
 import { decodeRecord, encodeRecord } from './records.ts';
 import type { Table } from './table.ts';

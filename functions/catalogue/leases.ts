@@ -3,10 +3,10 @@
  * the store's time, and written only if the item is still what was read.
  */
 import * as z from 'zod';
+import type { Leases } from '../core/catalogue-ports.ts';
 import { type Lease, leaseSchema } from '../core/catalogue-records.ts';
 import { ConflictError } from '../core/errors.ts';
 import type { RunId, SourceId } from '../core/ids.ts';
-import type { Leases } from '../core/ports.ts';
 import type { NewItem, PutCondition } from './items.ts';
 import { LEASES, leaseKey } from './keys.ts';
 import { decodeRecord, encodeRecord } from './records.ts';

@@ -1,7 +1,8 @@
 /** What was proven, under the recovery point that it was proven of, and what was restored. */
+
+import type { Proofs } from '../core/catalogue-ports.ts';
 import { restoreRecordSchema, verificationSchema } from '../core/catalogue-records.ts';
 import { sha256Hex } from '../core/ids.ts';
-import type { Proofs } from '../core/ports.ts';
 import { pointPartition, RESTORES, restoreByTime, restoreKey, VERIFICATION_PREFIX, verificationKey } from './keys.ts';
 import { decodeRecord, encodeRecord } from './records.ts';
 import type { Table } from './table.ts';

@@ -1,8 +1,8 @@
 /** Recovery points under their source, and the one-line state of each source. */
 import * as z from 'zod';
+import type { RecoveryPoints } from '../core/catalogue-ports.ts';
 import { recoveryPointSchema, sourceStateSchema } from '../core/catalogue-records.ts';
 import { ConflictError } from '../core/errors.ts';
-import type { RecoveryPoints } from '../core/ports.ts';
 import {
   ownerKey,
   POINT_PREFIX,

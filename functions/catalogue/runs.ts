@@ -1,8 +1,9 @@
 /** Runs, and what became of each source in them. */
+
+import type { Runs } from '../core/catalogue-ports.ts';
 import { type Run, runSchema, type SourceRun, sourceRunSchema } from '../core/catalogue-records.ts';
 import { NotFoundError } from '../core/errors.ts';
 import type { RunId } from '../core/ids.ts';
-import type { Runs } from '../core/ports.ts';
 import type { NewItem } from './items.ts';
 import { planPartition, runByPlan, runKey, runPartition, SOURCE_PREFIX, sourceRunKey } from './keys.ts';
 import { decodeRecord, encodeRecord } from './records.ts';

@@ -18,9 +18,9 @@ import {
   DynamoDBClient,
   ResourceNotFoundException,
 } from '@aws-sdk/client-dynamodb';
+import type { Leases } from '../core/catalogue-ports.ts';
 import type { Lease } from '../core/catalogue-records.ts';
 import { ConflictError, IntegrityError } from '../core/errors.ts';
-import type { Leases } from '../core/ports.ts';
 import { catalogueTableDefinition } from '../runtime/local-places.ts';
 
 /** What is used of LevelDB (the package `level`, under dynalite). */

@@ -1,9 +1,9 @@
 import type { RecoveryPoint } from '../core/catalogue-records.ts';
 import type { EntryKey, PresentEntry } from '../core/entry.ts';
 import type { SourceId } from '../core/ids.ts';
+import { justBefore } from '../core/key-ranges.ts';
 import type { Ports } from '../core/ports.ts';
 import { presentEntries, readChain } from './read-chain.ts';
-import { justBefore } from './read-entry.ts';
 
 /** What each snapshot of a source holds under a key, newest first; of a snapshot in several vaults the first available one. */
 export async function* findVersions(

@@ -1,6 +1,7 @@
 import { type EntryKey, type PresentEntry, quoteKey } from '../core/entry.ts';
 import { NotFoundError } from '../core/errors.ts';
 import type { RecoveryPointId } from '../core/ids.ts';
+import { justBefore } from '../core/key-ranges.ts';
 import type { Ports } from '../core/ports.ts';
 import { findRecoveryPoint } from './find-recovery-point.ts';
 import { presentEntries, readChain } from './read-chain.ts';
@@ -23,12 +24,4 @@ export async function readEntry(
   throw new NotFoundError(
     `recovery point ${query.recoveryPointId} holds no ${quoteKey(key)}; see holdfast ls ${query.recoveryPointId}`,
   );
-}
-
-/** A key that sorts before `key` with little between them, so that only the segments around it are read. */
-export function justBefore(key: EntryKey): EntryKey | undefined {
-  if (key === '') return undefined;
-  const last = key.charCodeAt(key.length - 1);
-  const before = last === 0 ? key.slice(0, -1) : `${key.slice(0, -1)}${String.fromCharCode(last - 1)}`;
-  return before === '' ? undefined : (before as EntryKey);
 }

@@ -1,8 +1,7 @@
 import type { EntryKey } from '../core/entry.ts';
 import { InvalidInputError, messageOf } from '../core/errors.ts';
-import { inOrder } from './in-order.ts';
+import { justBefore } from '../core/key-ranges.ts';
 import { isOutOfTime } from './out-of-time.ts';
-import { justBefore } from './read-entry.ts';
 import { concernsPlace } from './restore-entries.ts';
 import { addProblem } from './restore-session.ts';
 import { chosenEntries, listTarget, type Restoring } from './restoring.ts';
@@ -14,6 +13,7 @@ import { zipByKey } from './zip-by-key.ts';
  */
 export async function removeExtras(restoring: Restoring): Promise<EntryKey | undefined> {
   const { target, session, cursor, chosen, deadline, input } = restoring;
+  const listing = await restoring.listing();
   const open: { readonly key: EntryKey; needed: boolean }[] = [];
   const remove = async (key: EntryKey): Promise<void> => {
     try {
@@ -39,11 +39,11 @@ export async function removeExtras(restoring: Restoring): Promise<EntryKey | und
   let stoppedAt: EntryKey | undefined;
   for await (const { key, left, right } of zipByKey(
     chosenEntries(restoring),
-    listTarget(inOrder(target), { after: cursor.after }),
+    listTarget(listing, { after: cursor.after }),
   )) {
     await closeBefore(key);
     if (left !== undefined) for (const directory of open) directory.needed = true;
-    else if (right !== undefined && chosen(key)) {
+    else if (right !== undefined && chosen.has(key)) {
       if (key.endsWith('/')) open.push({ key, needed: false });
       else await remove(key);
     }

@@ -40,7 +40,7 @@ export async function* restoreEntries(
   target: Target,
 ): AsyncGenerator<RestoredEntry> {
   for await (const batch of readContents(vault, entries)) {
-    yield* mapInOrder(batch, WRITERS, async ({ entry, content }): Promise<RestoredEntry> => {
+    yield* mapInOrder(batch, target.writers ?? WRITERS, async ({ entry, content }): Promise<RestoredEntry> => {
       try {
         return { entry, state: 'restored', notHeld: await target.write(entry, content) };
       } catch (error) {

@@ -15,6 +15,10 @@ const sessionSchema = z.object({
   restoreId: z.string(),
   point: recoveryPointSchema,
   to: z.string(),
+  /** The place was not there, and is made by this restore. */
+  made: z.boolean(),
+  /** How far the target is staged, where it is looked at and lists in an order of its own. */
+  staged: count.optional(),
   startedAt: z.iso.datetime(),
   restored: count,
   skipped: count,
@@ -28,8 +32,11 @@ const sessionSchema = z.object({
 });
 export type RestoreSession = z.output<typeof sessionSchema>;
 
-/** `remove` comes first, and only for `exact`: what is in the way must be gone before anything is written. */
-export type RestorePhase = 'remove' | 'write';
+/**
+ * `stage` comes first, where the target is looked at and lists in an order of its own; then `remove`, only for `exact`: what is in the way must be gone
+ * before anything is written.
+ */
+export type RestorePhase = 'stage' | 'remove' | 'write';
 
 export interface RestoreCursor {
   readonly restoreId: string;
@@ -50,16 +57,19 @@ export const formatCursor = ({ restoreId, part, phase, after }: RestoreCursor): 
 
 /** @throws InvalidInputError */
 export function parseRestoreCursor(text: string): RestoreCursor {
-  const [, restoreId, part, phase, after] = /^([0-9a-f]{16})\.(\d+)\.(remove|write)\.(?:k([\w-]*))?$/.exec(text) ?? [];
+  const [, restoreId, part, phase, after] =
+    /^([0-9a-f]{16})\.(\d+)\.(stage|remove|write)\.(?:k([\w-]*))?$/.exec(text) ?? [];
   if (restoreId === undefined || part === undefined) throw new InvalidInputError(`"${text}" is no cursor of a restore`);
   return {
     restoreId,
     part: Number(part),
-    phase: phase === 'remove' ? 'remove' : 'write',
+    phase: phase === 'stage' || phase === 'remove' ? phase : 'write',
     after: after === undefined ? undefined : decodeKey(after),
   };
 }
 
+/** Where the target's entries are staged. */
+export const stagedTarget = (restoreId: string): string => `restores/${restoreId}/staged`;
 const sessionName = (restoreId: string, part: number): string => `restores/${restoreId}/${part}.json`;
 export const reportName = (restoreId: string): string => `restores/${restoreId}/report.json`;
 
@@ -81,6 +91,7 @@ export async function newSession(
     restoreId: ports.randomBytes(8).toString('hex'),
     point,
     to: input.to,
+    made: false,
     startedAt: ports.clock.now().toISOString(),
     restored: 0,
     skipped: 0,

@@ -1,11 +1,10 @@
 import type { RestoreRecord } from '../core/catalogue-records.ts';
 import { type EntryKey, type PresentEntry, quoteKey } from '../core/entry.ts';
 import { InvalidInputError, TransientError } from '../core/errors.ts';
-import { chooseKeys } from '../core/glob.ts';
 import type { RestoreInput, RestoreOutput } from '../core/messages.ts';
-import type { Deadline, Ports, SourceReader } from '../core/ports.ts';
+import { assertHolds } from '../core/place-kinds.ts';
+import type { Deadline, Ports, Source } from '../core/ports.ts';
 import { formatUri, overlap, parseUri } from '../core/uri.ts';
-import { inOrder } from './in-order.ts';
 import { readChain } from './read-chain.ts';
 import { removeExtras } from './remove-extras.ts';
 import { onlyDirectories } from './restore-entries.ts';
@@ -21,8 +20,11 @@ import {
   recordOf,
   reportName,
   saveSession,
+  stagedTarget,
 } from './restore-session.ts';
-import { chosenEntries, listTarget, type Restoring } from './restoring.ts';
+import { assertKeysThere, choose, chosenEntries, listTarget, type Restoring } from './restoring.ts';
+import { removeStaged } from './stage-entries.ts';
+import { listingOf, stageTarget, startStaging } from './stage-target.ts';
 import { writeEntries } from './write-entries.ts';
 
 type RestorePorts = Pick<
@@ -53,7 +55,8 @@ export async function restore(input: RestoreInput, ports: RestorePorts, deadline
   const resumed = input.progress?.cursor === undefined ? undefined : parseRestoreCursor(input.progress.cursor);
   const session =
     resumed === undefined ? await newSession({ ...input, to }, ports) : await loadSession(ports.work, resumed);
-  const cursor = resumed ?? firstCursor(input, session);
+  assertHolds(parseUri(session.point.sourceUri), parseUri(to));
+  const cursor = resumed ?? { restoreId: session.restoreId, part: 0, phase: 'write', after: undefined };
   if (resumed === undefined) return begin(await open(input, session, cursor, ports, deadline), ports);
   try {
     return await goOn(await open(input, session, cursor, ports, deadline), ports);
@@ -86,32 +89,41 @@ async function open(
       entries: session.restored + session.skipped,
       bytes: session.bytes,
     });
-  const chosen = chooseKeys(input.include, input.exclude);
-  return { input, session, cursor, vault, chain, target: ports.openTarget(to), chosen, deadline, onEntry };
+  const { maxWriteUnitsPerSecond } = input;
+  const target = ports.openTarget(to, { maxWriteUnitsPerSecond });
+  const chosen = choose(input, parseUri(point.sourceUri).scheme);
+  const staging = {
+    work: ports.work,
+    folder: stagedTarget(session.restoreId),
+    keys: vault.keys,
+    randomBytes: ports.randomBytes,
+  };
+  const listing = () => listingOf(target, session, staging);
+  return { input, session, cursor, vault, chain, target, listing, staging, chosen, deadline, onEntry };
 }
 
 async function goOn(restoring: Restoring, ports: RestorePorts): Promise<RestoreOutput> {
-  const { session, cursor } = restoring;
-  const stoppedAt = cursor.phase === 'remove' ? await removeExtras(restoring) : await writeEntries(restoring);
-  if (stoppedAt !== undefined || cursor.phase === 'remove') {
-    const next = {
-      ...cursor,
-      part: cursor.part + 1,
-      phase: stoppedAt === undefined ? ('write' as const) : cursor.phase,
-      after: stoppedAt,
-    };
-    await saveSession(ports.work, session, next.part);
-    return outputOf(session, 'running', ports.clock.now(), formatCursor(next));
+  const { session, cursor, target, chain, input } = restoring;
+  if (session.made && !input.dryRun) await target.creation?.create(chain.at(-1)?.sourceSettings ?? {}, { bare: false });
+  if (cursor.phase === 'stage') {
+    const staged = await stageTarget(restoring);
+    const phase = staged ? (input.exact ? 'remove' : 'write') : 'stage';
+    return goOnLater(restoring, { phase, after: undefined }, ports);
   }
-  return finish(restoring, ports);
+  const after = cursor.phase === 'remove' ? await removeExtras(restoring) : await writeEntries(restoring);
+  if (after === undefined && cursor.phase === 'write') return finish(restoring, ports);
+  return goOnLater(restoring, { phase: after === undefined ? 'write' : cursor.phase, after }, ports);
 }
 
-const firstCursor = (input: RestoreInput, session: RestoreSession): RestoreCursor => ({
-  restoreId: session.restoreId,
-  part: 0,
-  phase: input.exact ? 'remove' : 'write',
-  after: undefined,
-});
+async function goOnLater(
+  { session, cursor }: Restoring,
+  where: Pick<RestoreCursor, 'phase' | 'after'>,
+  ports: RestorePorts,
+): Promise<RestoreOutput> {
+  const next = { ...cursor, ...where, part: cursor.part + 1 };
+  await saveSession(ports.work, session, next.part);
+  return outputOf(session, 'running', ports.clock.now(), formatCursor(next));
+}
 
 /** A restore into a vault would damage what it restores from. */
 function refuseVaults(to: string, ports: RestorePorts): void {
@@ -123,23 +135,33 @@ function refuseVaults(to: string, ports: RestorePorts): void {
 /** The first call. The record of the restore comes last, so that none is left of a restore that could not begin. */
 async function begin(restoring: Restoring, ports: RestorePorts): Promise<RestoreOutput> {
   const { input, session, target, chain, cursor } = restoring;
-  if (input.onConflict === 'fail' && !input.exact && !input.dryRun) {
-    const first = await firstEntry(inOrder(target));
+  session.made = target.creation !== undefined && !(await target.creation.isThere());
+  if (input.onConflict === 'fail' && !input.exact && !input.dryRun && !session.made) {
+    const first = await firstEntry(target, ports.clock.now());
     if (first !== undefined)
       throw new InvalidInputError(
         `${session.to} is not empty (it holds ${quoteKey(first)}); choose an empty target, or say --on-conflict skip or overwrite, or --exact`,
       );
   }
+  await assertKeysThere(restoring);
+  const looks = input.exact || input.onConflict === 'skip';
+  const phase =
+    looks && (await startStaging(restoring, ports.clock.now())) ? 'stage' : input.exact ? 'remove' : 'write';
   const unprotected = chain.at(-1)?.unprotected ?? [];
   for (const { key, reason } of unprotected)
     addProblem(session, `${quoteKey(key as EntryKey)} was not protected: ${reason}`);
   await saveSession(ports.work, session, cursor.part);
   if (!input.dryRun) await ports.proofs.recordRestore(recordOf(session, 'running', ports.clock.now()));
-  return outputOf(session, 'running', ports.clock.now(), formatCursor(cursor));
+  return outputOf(session, 'running', ports.clock.now(), formatCursor({ ...cursor, phase }));
 }
 
-async function firstEntry(target: SourceReader): Promise<EntryKey | undefined> {
-  for await (const entry of listTarget(target, {})) return entry.key;
+async function firstEntry(target: Source, now: Date): Promise<EntryKey | undefined> {
+  if ('list' in target) {
+    for await (const entry of listTarget(target, {})) return entry.key;
+    return undefined;
+  }
+  const { cursor } = await target.beginScan(now);
+  for await (const { entries } of target.scan(cursor)) for (const { key } of entries) return key;
   return undefined;
 }
 
@@ -151,13 +173,14 @@ async function finish(restoring: Restoring, ports: RestorePorts): Promise<Restor
     await target.finish(directoriesOf(whole));
     for (const problem of await applySettings(restoring)) addProblem(session, problem);
   }
+  if (session.staged !== undefined) await removeStaged(restoring.staging);
   for (const [name, entries] of Object.entries(session.notHeld))
     addProblem(
       session,
       `${session.to} cannot hold ${name}, which ${entries} ${entries === 1 ? 'entry has' : 'entries have'}`,
     );
   for (const line of chain.at(-1)?.settingsNotCaptured ?? [])
-    if (input.settings) addProblem(session, `not captured: ${line}`);
+    if (input.settings || session.made) addProblem(session, `not captured: ${line}`);
   const status = input.dryRun
     ? 'dry-run'
     : session.failed === 0
@@ -179,12 +202,14 @@ async function* directoriesOf(restoring: Restoring): AsyncGenerator<PresentEntry
   if (restoring.session.point.sourceUri.startsWith('file:')) yield* onlyDirectories(chosenEntries(restoring));
 }
 
-/** A directory's settings are its own mode and times, and belong to a whole restore; a bucket's are set on request only. */
-async function applySettings({ input, target, chain, session }: Restoring): Promise<readonly string[]> {
+/**
+ * A directory's settings are its own mode and times, and belong to a whole restore; those of a place that the restore has made belong to it always.
+ * All others are set on request only.
+ */
+async function applySettings({ input, target, chain, session, chosen }: Restoring): Promise<readonly string[]> {
   const settings = chain.at(-1)?.sourceSettings ?? {};
   const sameKind = parseUri(session.point.sourceUri).scheme === parseUri(session.to).scheme;
-  const chosen = (input.include ?? []).length + (input.exclude ?? []).length > 0;
-  const unasked = parseUri(session.to).scheme === 'file' && !chosen;
+  const unasked = session.made || (parseUri(session.to).scheme === 'file' && !chosen.some);
   if (!sameKind) return input.settings ? [`the settings of ${session.point.sourceUri} do not fit ${session.to}`] : [];
   return input.settings || unasked ? target.applySettings(settings) : [];
 }

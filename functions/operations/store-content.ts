@@ -1,11 +1,12 @@
 /** Stores contents in a vault: cut into chunks or gathered into blocks, found where they are already or sealed into packs. */
 import { createHash } from 'node:crypto';
+import type { ContentIndex, IndexedChunk } from '../core/catalogue-ports.ts';
 import { BLOCK_BYTES, CUT_FROM_BYTES, cutContent, OWN_CHUNK_FROM_BYTES } from '../core/chunk.ts';
 import type { Chunking } from '../core/descriptor.ts';
 import { type ChunkLocation, EMPTY_SHA256, type Extent, type PresentEntry } from '../core/entry.ts';
 import { sha256Hex } from '../core/ids.ts';
 import { buildPack, type PackBuilder, type PackedChunk, packName } from '../core/pack.ts';
-import type { ContentIndex, IndexedChunk, Vault } from '../core/ports.ts';
+import type { Vault } from '../core/ports.ts';
 import { contentIndexKey } from '../core/vault-keys.ts';
 
 /** Packs on their way to the store while the next one fills; each is up to 40 MB of memory. */

@@ -1,14 +1,15 @@
 /** Verifies the entries of a recovery point: their contents as stored, or the entries as they come back from a sandbox. */
 import { type EntryKey, type KeyRange, type PresentEntry, quoteKey } from '../core/entry.ts';
 import { IntegrityError, messageOf } from '../core/errors.ts';
-import type { Target } from '../core/ports.ts';
-import { inOrder } from './in-order.ts';
+import type { SourceReader, Target } from '../core/ports.ts';
 import { mapInOrder } from './map-in-order.ts';
 import { isOutOfTime } from './out-of-time.ts';
 import { presentEntries } from './read-chain.ts';
 import { readContent, readContents } from './read-contents.ts';
 import { findDifference, onlyDirectories, restoreEntries } from './restore-entries.ts';
 import { sampleEntries } from './sample-entries.ts';
+import { removeStaged } from './stage-entries.ts';
+import { stageWhole } from './stage-target.ts';
 import type { Verifying, VerifyPorts } from './verify.ts';
 import { addDamage, addProblem } from './verify-session.ts';
 import { zipByKey } from './zip-by-key.ts';
@@ -78,8 +79,10 @@ export async function verifyRestore(
   const { vault, session, point, after } = verifying;
   const stopped: { at: EntryKey | undefined } = { at: undefined };
   const restored: Restored = { failed: new Set(), notHeld: new Map() };
-  // Comparing takes about as long as restoring.
-  const entries = whileThereIsTime(chosenEntries(verifying, { after }), verifying, { keepShare: 0.5 }, stopped);
+  await sandbox.creation?.create(verifying.chain.at(-1)?.sourceSettings ?? {}, { bare: true });
+  // Comparing takes about as long as restoring, and longer where what was restored must be staged to be listed in order.
+  const keepShare = 'list' in sandbox ? 0.5 : 0.65;
+  const entries = whileThereIsTime(chosenEntries(verifying, { after }), verifying, { keepShare }, stopped);
   for await (const result of restoreEntries(vault, entries, sandbox)) {
     session.checkedEntries += 1;
     session.checkedBytes += result.entry.sizeBytes;
@@ -102,7 +105,15 @@ export async function verifyRestore(
   }
   const range = { after, upTo: stopped.at };
   await sandbox.finish(onlyDirectories(chosenEntries(verifying, range)));
-  await compareSandbox(verifying, range, sandbox, restored);
+  const staging = {
+    work: ports.work,
+    folder: `verifications/${session.verificationId}/${verifying.part}/staged`,
+    keys: vault.keys,
+    randomBytes: ports.randomBytes,
+  };
+  const listing = await stageWhole(sandbox, staging, ports.clock.now());
+  await compareSandbox(verifying, range, listing, restored);
+  if (!('list' in sandbox)) await removeStaged(staging);
   return stopped.at;
 }
 
@@ -132,10 +143,10 @@ async function readInstead({ vault, session }: Verifying, entry: PresentEntry): 
 async function compareSandbox(
   verifying: Verifying,
   range: KeyRange,
-  sandbox: Target,
+  sandbox: SourceReader,
   restored: Restored,
 ): Promise<void> {
-  const pairs = zipByKey(chosenEntries(verifying, range), inOrder(sandbox).list({}));
+  const pairs = zipByKey(chosenEntries(verifying, range), sandbox.list({}));
   let parents: EntryKey[] = [];
   const compared = mapInOrder(pairs, READERS, async ({ key, left, right }) => {
     if (left === undefined) return { key, extra: true };

@@ -107,7 +107,7 @@ async function atLevel(verifying: Verifying, ports: VerifyPorts): Promise<EntryK
   if (sandbox === undefined) {
     session.level = 'data';
     session.lowered =
-      'there is no sandbox to restore into (set verify.sandbox in the plan), so contents were read and hashed instead';
+      'there is no sandbox to restore into (a function has none; for others set verify.sandbox in the plan), so contents were read and hashed instead';
     return verifyData(verifying, ports);
   }
   try {

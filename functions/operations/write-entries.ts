@@ -1,6 +1,5 @@
 import { type EntryKey, type ListedEntry, type PresentEntry, quoteKey } from '../core/entry.ts';
-import type { Source, UnlistedEntry } from '../core/ports.ts';
-import { inOrder } from './in-order.ts';
+import type { SourceReader, UnlistedEntry } from '../core/ports.ts';
 import { isOutOfTime } from './out-of-time.ts';
 import { findDifference, restoreEntries } from './restore-entries.ts';
 import { addProblem, type RestoreSession } from './restore-session.ts';
@@ -39,16 +38,15 @@ async function* entriesToWrite(
   restoring: Restoring,
   progress: { stoppedAt: EntryKey | undefined },
 ): AsyncGenerator<PresentEntry> {
-  const { input, target, session, cursor, deadline } = restoring;
-  const looks = input.exact || input.onConflict === 'skip';
+  const { input, session, cursor, deadline } = restoring;
   const entries = chosenEntries(restoring);
-  const pairs = looks
-    ? zipByKey(entries, listTarget(inOrder(target), { after: cursor.after }))
-    : withoutTarget(entries);
+  const listing = input.exact || input.onConflict === 'skip' ? await restoring.listing() : undefined;
+  const pairs =
+    listing === undefined ? withoutTarget(entries) : zipByKey(entries, listTarget(listing, { after: cursor.after }));
   for await (const { key, left, right } of pairs) {
     if (left !== undefined) {
-      const skip = right !== undefined && (input.exact ? await isEqual(left, right, target) : looks);
-      if (skip) session.skipped += 1;
+      const there = listing !== undefined && right !== undefined;
+      if (there && (!input.exact || (await isEqual(left, right, listing)))) session.skipped += 1;
       else yield left;
     }
     if (isOutOfTime(deadline)) {
@@ -62,7 +60,11 @@ async function* withoutTarget(entries: AsyncIterable<PresentEntry>) {
   for await (const left of entries) yield { key: left.key, left, right: undefined };
 }
 
-async function isEqual(entry: PresentEntry, found: ListedEntry | UnlistedEntry, target: Source): Promise<boolean> {
+async function isEqual(
+  entry: PresentEntry,
+  found: ListedEntry | UnlistedEntry,
+  listing: SourceReader,
+): Promise<boolean> {
   if ('unprotected' in found) return false;
-  return (await findDifference(entry, found, target)) === undefined;
+  return (await findDifference(entry, found, listing)) === undefined;
 }

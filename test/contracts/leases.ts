@@ -1,7 +1,7 @@
 /** What every implementation of `Leases` must do; a part of the catalogue's contract. Time is not waited for: a lease of 0 seconds is over at once. */
 import { expect, test } from 'vitest';
+import type { Leases } from '../../functions/core/catalogue-ports.ts';
 import { ConflictError } from '../../functions/core/errors.ts';
-import type { Leases } from '../../functions/core/ports.ts';
 import { runId, sourceId } from '../fixtures/catalogue-samples.ts';
 
 export function describeLeases(leases: () => Leases): void {

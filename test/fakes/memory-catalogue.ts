@@ -4,6 +4,7 @@ import type { Catalogue } from '../../functions/catalogue/catalogue.ts';
 import { indexedChunkSchema } from '../../functions/catalogue/content-index.ts';
 import type { StoredItem } from '../../functions/catalogue/items.ts';
 import { decodeRecord, encodeRecord } from '../../functions/catalogue/records.ts';
+import type { ContentIndex, Leases, Proofs, RecoveryPoints, Runs } from '../../functions/core/catalogue-ports.ts';
 import {
   type Lease,
   leaseSchema,
@@ -19,7 +20,7 @@ import {
   verificationSchema,
 } from '../../functions/core/catalogue-records.ts';
 import { ConflictError, NotFoundError } from '../../functions/core/errors.ts';
-import type { Clock, ContentIndex, Leases, Proofs, RecoveryPoints, Runs } from '../../functions/core/ports.ts';
+import type { Clock } from '../../functions/core/ports.ts';
 
 export interface MemoryCatalogueOptions {
   /** The store's clock. */

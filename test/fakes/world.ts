@@ -26,6 +26,7 @@ import { verify } from '../../functions/operations/verify.ts';
 import { memoryBlobStore } from './memory-blob-store.ts';
 import { memoryCatalogue } from './memory-catalogue.ts';
 import { type MemoryTarget, memoryTarget } from './memory-source.ts';
+import { type MemoryTable, memoryTable } from './memory-table.ts';
 
 export const NO_HURRY: Deadline = { remainingMillis: () => 600_000 };
 
@@ -73,6 +74,13 @@ export function makeWorld(options: WorldOptions = {}) {
     places.set(uri, known);
     return known;
   };
+  const tables = new Map<string, MemoryTable>();
+  const table = (uri: string): MemoryTable => {
+    const known = tables.get(uri) ?? memoryTable(uri);
+    tables.set(uri, known);
+    return known;
+  };
+  const open = (uri: string) => (uri.startsWith('dynamodb:') ? table(uri) : place(uri));
   const events: HoldfastEvent[] = [];
   const metrics: { readonly dimensions: object; readonly name: string; readonly value: number }[] = [];
   const ports: Ports = {
@@ -83,9 +91,15 @@ export function makeWorld(options: WorldOptions = {}) {
       const store = name === 'primary' ? vaults.primary : vaults.offsite;
       return { name, store: wrap(store, name), keys: KEYS, chunking: DEFAULT_CHUNKING };
     },
-    openSource: place,
-    openTarget: place,
-    openSandbox: (_, id) => {
+    openSource: open,
+    openTarget: open,
+    openSandbox: (source, id) => {
+      if (source.uri.startsWith('dynamodb:')) {
+        const uri = `dynamodb://holdfast-sandbox-${id}`;
+        const target = table(uri);
+        target.there = false;
+        return { target, dispose: async () => void tables.delete(uri) };
+      }
       const uri = `s3://sandbox/${id}/`;
       return { target: place(uri), dispose: async () => void places.delete(uri) };
     },
@@ -174,6 +188,8 @@ export function makeWorld(options: WorldOptions = {}) {
     metrics,
     source: place(sourceUris[0] ?? ''),
     place,
+    table,
+    tables,
     run,
     inventoryOf,
     check,
