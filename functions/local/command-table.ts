@@ -59,6 +59,18 @@ export const COMMAND_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   },
   vault: { value: 'VAULT', help: 'use the replica in this vault; for init, the URI or folder of a new vault' },
   settings: { help: 'also set what the source was besides its entries' },
+  set: {
+    value: 'RUN',
+    help: 'every source of a run, named by its id or a beginning of it, or of the newest run of a plan, named by its name',
+  },
+  map: { value: 'SOURCE=TARGET', many: true, help: 'with --set, where a source goes; given for each source' },
+  'in-place': { help: 'with --set, each source that is not mapped goes back into its own place' },
+  key: {
+    value: 'KEY',
+    many: true,
+    help: 'exactly this entry; of a table the typed JSON of a key, or of a partition key alone; may be given again',
+  },
+  'max-write-units': { value: 'N', help: 'write to a table at most so many write units a second' },
   level: { value: 'LEVEL', choices: VERIFY_LEVELS, help: "how deep; the plan's own level unless given" },
 };
 
@@ -86,9 +98,24 @@ export const COMMANDS: Readonly<Record<string, CommandSpec>> = {
   },
   cat: { arguments: ['RECOVERY_POINT', 'KEY'], options: [], help: 'the content of one entry, to standard output' },
   restore: {
-    arguments: ['RECOVERY_POINT|SOURCE'],
-    options: ['at', 'to', 'include', 'exclude', 'exact', 'dry-run', 'on-conflict', 'vault', 'settings'],
-    help: 'bring a recovery point, or the latest state of a source, back into a place',
+    arguments: ['[RECOVERY_POINT|SOURCE]'],
+    options: [
+      'at',
+      'to',
+      'include',
+      'exclude',
+      'key',
+      'set',
+      'map',
+      'in-place',
+      'exact',
+      'dry-run',
+      'on-conflict',
+      'max-write-units',
+      'vault',
+      'settings',
+    ],
+    help: 'bring a recovery point, the latest state of a source, or with --set all of a run, back into a place',
     inAccount: true,
   },
   verify: {

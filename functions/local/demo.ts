@@ -12,7 +12,6 @@ import { isWithin, realPathOf } from './apart.ts';
 import { parseCommandLine } from './arguments.ts';
 import { initialise } from './commands/init.ts';
 import { verifyPoint } from './commands/prove.ts';
-import { restoreTo } from './commands/restore.ts';
 import { Console, type Shell } from './console.ts';
 import { backUpOnce, type Chapter, chapterTable, replicaOf } from './demo-chapters.ts';
 import { differences, witness } from './demo-compare.ts';
@@ -21,6 +20,7 @@ import { describeFailure, EXIT } from './failure.ts';
 import { counted, plain, showBytes, showCount, showSeconds } from './figures.ts';
 import type { Interruption } from './interruption.ts';
 import { inThisProcess } from './main.ts';
+import { restoreTo } from './restore-report.ts';
 import { type CommandContext, type Session, withSession } from './session.ts';
 
 const PLAN = 'demo';

@@ -27,7 +27,7 @@ export async function getSource(ports: Pick<Ports, 'config' | 'recoveryPoints'>,
 }
 
 /** At most so many candidates are named for an ambiguous beginning. */
-const NAMED_CANDIDATES = 5;
+export const NAMED_CANDIDATES = 5;
 
 /**
  * The recovery point with an id, or an unambiguous beginning of it. Where the beginning fits one snapshot in several vaults, the
@@ -58,7 +58,7 @@ export async function resolveRecoveryPoint(
     );
   }
   if (vault !== undefined) return inVault(ports, found, text, vault);
-  const [best] = found.toSorted((a, b) => preference(ports.config, a) - preference(ports.config, b));
+  const best = bestReplica(ports.config, found);
   if (best === undefined) throw new NotFoundError(`there is no recovery point "${text}"`);
   return best;
 }
@@ -78,6 +78,11 @@ async function inVault(
     vaults.push(point.vault);
   }
   throw new NotFoundError(`snapshot ${one.snapshotId} is not in vault "${vault}"; it is in ${vaults.join(', ')}`);
+}
+
+/** Of one snapshot in several vaults: an available one before any other, and among these the plan's own vault's. */
+export function bestReplica(config: HoldfastConfig, points: readonly RecoveryPoint[]): RecoveryPoint | undefined {
+  return points.toSorted((a, b) => preference(config, a) - preference(config, b))[0];
 }
 
 /** Lower is better. */

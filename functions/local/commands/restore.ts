@@ -1,24 +1,31 @@
-/** `holdfast restore`: a recovery point, or the latest state of a source, back into a place. */
-import * as z from 'zod';
+/** `holdfast restore`: a recovery point, or the latest state of a source, back into a place; with `--set` a whole recovery set. */
 import type { Json } from '../../core/entry.ts';
 import { InvalidInputError } from '../../core/errors.ts';
 import type { RestoreOutput } from '../../core/messages.ts';
+import { getVaultConfig } from '../../core/plan.ts';
+import { parseUri } from '../../core/uri.ts';
 import { assertTargetReached, assertVaultReached } from '../account-reach.ts';
 import { assertTargetApart } from '../apart.ts';
 import { flag, positional, value, values } from '../arguments.ts';
-import type { Console } from '../console.ts';
 import { EXIT } from '../failure.ts';
-import { pairs, plain, showBytes, showCount, showSeconds } from '../figures.ts';
+import { pairs, plain } from '../figures.ts';
 import { instantFrom, placeFrom } from '../places.ts';
 import { getSource, resolveRecoveryPoint } from '../recovery-points.ts';
+import { choicesOf, restoreTo, resumeOf, rowsOf, writeUnitsOf } from '../restore-report.ts';
 import { type CommandContext, type Session, withSession } from '../session.ts';
+import { restoreSet } from './restore-set.ts';
 
 export async function restoreCommand(context: CommandContext): Promise<number> {
   const { console, invocation, shell } = context;
+  if (value(invocation, 'set') !== undefined) return restoreSet(context);
+  assertOneSource(context);
   const place = value(invocation, 'to');
   if (place === undefined)
     throw new InvalidInputError('restore needs --to PLACE: a folder, or a URI such as s3://bucket/prefix');
   const to = placeFrom(place, shell.folder);
+  const writeUnits = writeUnitsOf(invocation);
+  if (writeUnits !== undefined && parseUri(to).scheme !== 'dynamodb')
+    throw new InvalidInputError(`--max-write-units is for a table, and ${to} is none; leave it away`);
   if (flag(invocation, 'aws')) assertTargetReached(to);
   return withSession(context, async (session) => {
     await assertTargetApart(session.config, to, session.stateFolder);
@@ -27,27 +34,27 @@ export async function restoreCommand(context: CommandContext): Promise<number> {
       to,
       ...given('include', values(invocation, 'include')),
       ...given('exclude', values(invocation, 'exclude')),
-      onConflict: value(invocation, 'on-conflict') ?? 'fail',
-      exact: flag(invocation, 'exact'),
-      dryRun: flag(invocation, 'dry-run'),
-      settings: flag(invocation, 'settings'),
+      ...given('keys', values(invocation, 'key')),
+      ...(writeUnits === undefined ? {} : { maxWriteUnitsPerSecond: writeUnits }),
+      ...choicesOf(invocation),
     };
-    const report = await restoreTo(session, input, resumeOf(context));
+    const report = await restoreTo(session, input, resumeOf(invocation));
     await console.document(report);
-    await print(console, report);
+    await console.lines(pairs(rowsOf(report)));
+    for (const problem of report.problems) await console.line(`  ${plain(problem)}`);
     return exitCodeOf(report.status);
   });
 }
 
-/** What was restored before the stop makes the target one that is not empty, which the same command alone would refuse. */
-function resumeOf({ invocation }: CommandContext): string {
-  const refuses = (value(invocation, 'on-conflict') ?? 'fail') === 'fail';
-  const again = 'go on with it by the same command';
-  return refuses && !flag(invocation, 'exact') && !flag(invocation, 'dry-run') ? `${again} with --exact` : again;
+function assertOneSource({ invocation }: CommandContext): void {
+  for (const name of ['map', 'in-place'])
+    if (invocation.options.has(name)) throw new InvalidInputError(`--${name} goes with --set; add --set RUN`);
+  if (invocation.positionals.length === 0)
+    throw new InvalidInputError('restore needs RECOVERY_POINT|SOURCE, or --set RUN for a whole recovery set');
 }
 
-function given(name: string, globs: readonly string[]): { readonly [name: string]: Json } {
-  return globs.length === 0 ? {} : { [name]: globs };
+function given(name: string, texts: readonly string[]): { readonly [name: string]: Json } {
+  return texts.length === 0 ? {} : { [name]: texts };
 }
 
 /** The first argument is a recovery point when it begins as their ids do, with a date, and else a source's URI or path. */
@@ -58,10 +65,7 @@ async function whatToRestore(
   const name = positional(invocation, 0);
   const at = value(invocation, 'at');
   const vault = value(invocation, 'vault');
-  if (vault !== undefined && !Object.hasOwn(config.vaults, vault))
-    throw new InvalidInputError(
-      `there is no vault "${vault}"; holdfast.yml has ${Object.keys(config.vaults).join(', ')}`,
-    );
+  if (vault !== undefined) getVaultConfig(config, vault);
   if (vault !== undefined && where === 'account') assertVaultReached(config, vault);
   if (/^\d{1,8}(T|$)/.test(name)) {
     if (at !== undefined) throw new InvalidInputError('--at goes with a source; a recovery point is a time already');
@@ -77,45 +81,7 @@ async function whatToRestore(
   };
 }
 
-/** Only what tells a report from any other text; the rest is as the operation made it. */
-const reportSchema = z.looseObject({ restoreId: z.string(), status: z.string(), restored: z.number() });
-
-/** Runs the `restore` machine; its report is the output, or the cause when it is not a whole success. */
-export async function restoreTo(
-  session: Session,
-  input: { readonly [name: string]: Json },
-  resume?: string,
-): Promise<RestoreOutput> {
-  const result = await session.execute('restore', input, { resume });
-  if (result.status === 'SUCCEEDED') return reportFrom(result.output);
-  if (result.error !== 'RestorePartial' && result.error !== 'RestoreFailed') throw session.failureOf(result);
-  return reportFrom(JSON.parse(result.cause));
-}
-
-function reportFrom(value: unknown): RestoreOutput {
-  // The report is the operation's own, handed through the machine as JSON.
-  return reportSchema.parse(value) as unknown as RestoreOutput;
-}
-
 function exitCodeOf(status: RestoreOutput['status']): number {
   if (status === 'succeeded' || status === 'dry-run') return EXIT.done;
   return status === 'partial' ? EXIT.partial : EXIT.failed;
-}
-
-async function print(console: Console, report: RestoreOutput): Promise<void> {
-  const seconds = report.measuredRtoSeconds;
-  const would = report.status === 'dry-run' ? ' (nothing was changed: --dry-run)' : '';
-  await console.lines(
-    pairs([
-      ['status', `${report.status}${would}`],
-      ['recovery point', report.recoveryPointId],
-      ['to', plain(report.to)],
-      ['restored', `${showCount(report.restored)} (${showBytes(report.bytes)})`],
-      ['skipped', showCount(report.skipped)],
-      ['removed', showCount(report.removed)],
-      ['failed', showCount(report.failed)],
-      ['duration', showSeconds(seconds)],
-    ]),
-  );
-  for (const problem of report.problems) await console.line(`  ${plain(problem)}`);
 }
