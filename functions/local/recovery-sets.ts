@@ -144,5 +144,7 @@ function whyUnavailable(
   if (point !== undefined)
     return `its recovery point ${point.recoveryPointId} is ${point.status}${point.damage === undefined ? '' : `: ${point.damage}`}`;
   if (record?.status === 'running') return 'the run has not ended for it, and has no recovery point of it';
-  return `${record?.status ?? 'missing'} in the run${record?.reason === undefined ? '' : `: ${record.reason}`}`;
+  if (record?.status === 'failed' || record?.status === 'skipped')
+    return `${record.status} in the run${record.reason === undefined ? '' : `: ${record.reason}`}`;
+  return 'its recovery point is gone since the run';
 }

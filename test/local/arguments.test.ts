@@ -29,6 +29,12 @@ describe('a command line that is right', () => {
       ['2026'],
       { to: ['/tmp/x'], exact: true, 'dry-run': true },
     ],
+    [
+      'restore --set 0a1b --map a=b --map c=d --in-place',
+      'restore',
+      [],
+      { set: ['0a1b'], map: ['a=b', 'c=d'], 'in-place': true },
+    ],
     ['catalogue rebuild', 'catalogue rebuild', [], {}],
     ['init --yes --source a --source b --vault v', 'init', [], { yes: true, source: ['a', 'b'], vault: ['v'] }],
     ['', 'help', [], {}],

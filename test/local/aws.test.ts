@@ -274,6 +274,76 @@ describe('a restore in the account', () => {
   });
 });
 
+describe('a recovery set in the account', () => {
+  const MAPS = ['--map', `${UPLOADS}=s3://acme-back/uploads/`, '--map', `${EXPORTS}=s3://acme-back/exports/`];
+
+  it('is restored by one execution after the other, with every choice handed on', async () => {
+    const id = await backedUp();
+    const { runId } = json(await run('show', id, '--aws', '--json')).recoveryPoint;
+    const ended = await run('restore', '--set', 'web', '--aws', ...MAPS, '--vault', 'offsite', '--exact', '--json');
+    expect(ended).toMatchObject({ code: 0, stderr: '' });
+    expect(json(ended)).toMatchObject({
+      set: 'web',
+      runId,
+      status: 'succeeded',
+      sources: [
+        { source: UPLOADS, to: 's3://acme-back/uploads/', restored: 1 },
+        { source: EXPORTS, to: 's3://acme-back/exports/', restored: 1 },
+      ],
+    });
+    const restores = at.account.started.filter(({ machine }) => machine === 'restore').map(({ input }) => input);
+    expect(restores).toMatchObject([{ to: 's3://acme-back/uploads/' }, { to: 's3://acme-back/exports/' }]);
+    expect(restores[0]).toEqual({
+      recoveryPointId: id.replace('@primary', '@offsite'),
+      to: 's3://acme-back/uploads/',
+      onConflict: 'fail',
+      exact: true,
+      dryRun: false,
+      settings: false,
+    });
+  });
+
+  it('goes on when one execution fails, and is partial', async () => {
+    await backedUp();
+    at.account.world.place('s3://acme-back/uploads/').put('mine', 'mine');
+    const ended = await run('restore', '--set', 'web', '--aws', ...MAPS);
+    expect(ended).toMatchObject({ code: 3, stderr: '' });
+    expect(ended.stdout.toString()).toMatch(/status +failed\n[\s\S]*reason +s3:\/\/acme-back\/uploads\/ is not empty/);
+    expect(ended.stdout.toString()).toMatch(/recovery set [0-9a-f]{32} of web: partial in /);
+    expect(Object.keys(contentsOf(at.account.world.place('s3://acme-back/exports/')))).toEqual(['b.txt']);
+  });
+
+  it('of which every execution fails has failed', async () => {
+    await backedUp();
+    at.account.scripted.set('restore', { status: 'FAILED', error: 'AccessDeniedError', cause: 'access is denied' });
+    const ended = await run('restore', '--set', 'web', '--aws', ...MAPS, '--json');
+    expect(ended).toMatchObject({ code: 1, stderr: '' });
+    const failed = { status: 'failed', error: 'AccessDeniedError', reason: 'access is denied' };
+    expect(json(ended)).toMatchObject({ status: 'failed', sources: [failed, failed] });
+  });
+
+  it('that is stopped by Ctrl-C starts no further execution', async () => {
+    await backedUp();
+    at.account.scripted.set('restore', 'never');
+    const following = start(at.folder, ['restore', '--set', 'web', '--aws', ...MAPS], at.account.env);
+    const restores = () => at.account.started.filter(({ machine }) => machine === 'restore');
+    await vi.waitUntil(() => restores().length > 0, { timeout: 30_000, interval: 5 });
+    following.kill('SIGINT');
+    const { code, stderr } = await following.ended;
+    expect(code).toBe(130);
+    expect(stderr).toContain(restores()[0]?.executionArn);
+    expect(restores()).toHaveLength(1);
+  });
+
+  it('into a folder is refused before anything is started', async () => {
+    await backedUp();
+    const ended = await run('restore', '--set', 'web', '--aws', '--map', `${UPLOADS}=back`, '--in-place');
+    expect(ended.code).toBe(2);
+    expect(ended.stderr).toMatch(/the target file:\S+\/back is a directory, which the account does not reach/);
+    expect(at.account.started.map(({ machine }) => machine)).toEqual(['backup']);
+  });
+});
+
 describe('a verification in the account', () => {
   it('is told with what it proves', async () => {
     const id = await backedUp();
