@@ -49,7 +49,8 @@ export interface LambdaUri {
 export type VaultUri = S3Uri | FileUri;
 export type PlaceUri = VaultUri | DynamoDbUri | SsmUri | SecretsManagerUri | LambdaUri;
 
-const FORMS: Readonly<Record<PlaceUri['scheme'], string>> = {
+/** How a place of each kind is written. */
+export const PLACE_FORMS: Readonly<Record<PlaceUri['scheme'], string>> = {
   s3: 's3://bucket/prefix',
   file: 'file:///absolute/path',
   dynamodb: 'dynamodb://table',
@@ -73,7 +74,7 @@ const FUNCTION = /^[A-Za-z0-9_-]{0,64}\*?$/;
 export function parseUri(text: string): PlaceUri {
   const [, scheme, rest = ''] = /^([a-z0-9]+):\/\/(.*)$/su.exec(text) ?? [];
   const invalid = (why: string, form: PlaceUri['scheme']) =>
-    new InvalidInputError(`"${text}": ${why}; write ${FORMS[form]}`);
+    new InvalidInputError(`"${text}": ${why}; write ${PLACE_FORMS[form]}`);
   switch (scheme) {
     case 's3': {
       const slash = rest.indexOf('/');
@@ -99,7 +100,7 @@ export function parseUri(text: string): PlaceUri {
       return { scheme, name: rest.replace(/\*$/, ''), all: rest.endsWith('*') };
     default:
       throw new InvalidInputError(
-        `"${text}" names no place that is known here; write ${Object.values(FORMS).join(', ')}`,
+        `"${text}" names no place that is known here; write ${Object.values(PLACE_FORMS).join(', ')}`,
       );
   }
 }
@@ -108,7 +109,7 @@ export function parseUri(text: string): PlaceUri {
 export function parseVaultUri(text: string): VaultUri {
   const uri = parseUri(text);
   if (uri.scheme === 's3' || uri.scheme === 'file') return uri;
-  throw new InvalidInputError(`"${text}" cannot be a vault; write ${FORMS.s3} or ${FORMS.file}`);
+  throw new InvalidInputError(`"${text}" cannot be a vault; write ${PLACE_FORMS.s3} or ${PLACE_FORMS.file}`);
 }
 
 /** The normal form, by which a source is identified. */

@@ -3,7 +3,8 @@ import { realpath } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { InvalidInputError } from '../core/errors.ts';
 import { findPlan, type HoldfastConfig } from '../core/plan.ts';
-import { parseUri } from '../core/uri.ts';
+import { formatUri, parseUri } from '../core/uri.ts';
+import type { Session } from './session.ts';
 
 /** Whether a path is the folder or lies in it. */
 export function isWithin(path: string, folder: string): boolean {
@@ -53,9 +54,14 @@ async function holds(outer: string, inner: string): Promise<boolean> {
   return a.scheme === 's3' && b.scheme === 's3' && a.bucket === b.bucket && b.prefix.startsWith(a.prefix);
 }
 
-/** @throws InvalidInputError when a restore's target would write into a vault or into Holdfast's own folder, or hold one of them. */
-export async function assertTargetApart(config: HoldfastConfig, target: string, state: string): Promise<void> {
-  for (const { what, uri } of places(config, state)) {
+/** @throws InvalidInputError when a restore's target would write into a vault, into Holdfast's own folder or its catalogue, or hold one of them. */
+export async function assertTargetApart(
+  { config, stateFolder, catalogueTable }: Pick<Session, 'config' | 'stateFolder' | 'catalogueTable'>,
+  target: string,
+): Promise<void> {
+  if (catalogueTable !== undefined && target === formatUri({ scheme: 'dynamodb', table: catalogueTable }))
+    throw new InvalidInputError(`the target ${target} is Holdfast's own catalogue; restore to another table`);
+  for (const { what, uri } of places(config, stateFolder)) {
     if ((await holds(target, uri)) || (await holds(uri, target)))
       throw new InvalidInputError(
         `the target ${target} and ${what} (${uri}) lie in each other; restore to another place`,

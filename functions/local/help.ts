@@ -1,4 +1,6 @@
 /** The help: made from the table, so that it says what the parser takes. */
+
+import { PLACE_FORMS } from '../core/uri.ts';
 import { usageOf } from './arguments.ts';
 import { COMMAND_OPTIONS, COMMANDS, GLOBAL_OPTIONS, type OptionSpec } from './command-table.ts';
 import { pairs } from './figures.ts';
@@ -14,6 +16,7 @@ function optionRows(options: Readonly<Record<string, OptionSpec>>): (readonly [s
 
 /** What holdfast does, command by command. */
 export function generalHelp(): readonly string[] {
+  const forms = Object.values(PLACE_FORMS);
   return [
     'holdfast backs up applications, and proves that they can be restored.',
     '',
@@ -25,6 +28,8 @@ export function generalHelp(): readonly string[] {
     '',
     ...indent(pairs(optionRows(GLOBAL_OPTIONS))),
     '',
+    `A source or a target is one of ${forms.slice(0, 4).join(', ')},`,
+    `${forms.slice(4).join(', ')}; a vault is ${PLACE_FORMS.s3} or ${PLACE_FORMS.file}.`,
     'A source is named by its URI as in holdfast.yml (or a folder by its path), a recovery point by its id or an unambiguous',
     'beginning of it, a key as "holdfast ls" shows it. The key to the vaults comes from HOLDFAST_PASSPHRASE, --passphrase-file or a',
     'prompt, or from a key file: --key-file, HOLDFAST_KEY_FILE, keyFile in holdfast.yml, or holdfast.key beside it.',

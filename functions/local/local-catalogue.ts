@@ -5,6 +5,8 @@ import { catalogueOver, type OpenCatalogue, openDeployedCatalogue } from '../run
 import { openEmbeddedCatalogue } from './embedded-catalogue.ts';
 
 export interface LocalCatalogue extends OpenCatalogue {
+  /** The table that it is kept in; undefined for an embedded one. */
+  readonly table: string | undefined;
   /** Whether only this process has it open, so that every lease in it that is held has been abandoned. */
   readonly embedded: boolean;
 }
@@ -20,7 +22,7 @@ export async function openLocalCatalogue(
 ): Promise<LocalCatalogue> {
   const table =
     config.catalogue === 'embedded' ? await stack?.catalogueTable() : config.catalogue.slice('dynamodb://'.length);
-  if (table !== undefined) return { ...openDeployedCatalogue(table), embedded: false };
+  if (table !== undefined) return { ...openDeployedCatalogue(table), table, embedded: false };
   const { client, tableName, close } = await openEmbeddedCatalogue(folder);
-  return { catalogue: catalogueOver(client, tableName), embedded: true, close };
+  return { catalogue: catalogueOver(client, tableName), table: undefined, embedded: true, close };
 }

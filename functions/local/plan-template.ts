@@ -1,5 +1,7 @@
 /** The holdfast.yml that `init` writes: everything that a first run needs, and a comment where a choice is to be made. */
 
+import { PLACE_FORMS } from '../core/uri.ts';
+
 export interface PlanAnswers {
   /** URIs in the normal form. */
   readonly sources: readonly string[];
@@ -34,8 +36,9 @@ vaults:
 
 plans:
   ${FIRST_PLAN}:
-    sources: # file:///folder or s3://bucket/prefix
+    sources: # ${Object.values(PLACE_FORMS).join(', ')}
 ${sources.map((source) => `      - ${quoted(source)}`).join('\n')}
+      # - { uri: "dynamodb://table", engine: export } # of a table: scan (unless given) or export; maxReadUnitsPerSecond, consistentReads, exportTo
     vault: primary
     # replicateTo: [offsite]
     # schedule: { full: "cron(0 2 ? * SUN *)", incremental: "rate(1 hour)", timezone: UTC }

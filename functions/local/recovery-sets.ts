@@ -117,7 +117,7 @@ async function setOf(
   );
   const points: RecoveryPoint[] = [];
   const unavailable: { readonly source: string; readonly reason: string }[] = [];
-  for (const source of new Set([...recorded, ...all].map(({ sourceUri }) => sourceUri))) {
+  for (const source of [...new Set([...recorded, ...all].map(({ sourceUri }) => sourceUri))].sort()) {
     const own = all.filter((point) => point.sourceUri === source);
     const usable = own.filter(
       (point) => point.status === 'available' && (vault === undefined || point.vault === vault),

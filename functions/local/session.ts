@@ -39,6 +39,8 @@ export interface Session extends Execution {
   /** Absolute. */
   readonly planFile: string;
   readonly stateFolder: string;
+  /** The table that the catalogue is kept in; undefined for an embedded one. */
+  readonly catalogueTable: string | undefined;
   readonly ports: Ports;
   readonly progress: Progress;
   /** Frees the leases that a process which is gone has left in the embedded catalogue. */
@@ -116,6 +118,7 @@ function wireSession(context: CommandContext, opened: Opened): Session {
     config,
     planFile,
     stateFolder,
+    catalogueTable: catalogue.table,
     ports,
     progress,
     freeLeases: async () => {

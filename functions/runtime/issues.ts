@@ -48,7 +48,7 @@ const wording: z.core.$ZodErrorMap = (issue) => {
     case 'invalid_value':
       return `is not one of ${issue.values.map(String).join(', ')}`;
     case 'too_small':
-      return `is too small: at least ${issue.minimum} ${unitOf(issue.origin)}`.trimEnd();
+      return `is too small: ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum} ${unitOf(issue.origin)}`.trimEnd();
     case 'too_big':
       return `is too large: at most ${issue.maximum} ${unitOf(issue.origin)}`.trimEnd();
     default:

@@ -36,6 +36,8 @@ const created = createDescriptor({
   randomBytes,
 });
 export const KEYS = created.keys;
+/** Opens with a key file of 32 bytes of 1. */
+export const DESCRIPTOR = created.descriptor;
 
 export interface WorldOptions {
   /** Called before each write to the catalogue, with the operation's name. */

@@ -264,6 +264,13 @@ describe('a restore in the account', () => {
     expect(ended.stderr).toMatch(/^holdfast: s3:\/\/acme-back\/ is not empty/);
   });
 
+  it("into the stack's own catalogue is refused", async () => {
+    const ended = await run('restore', UPLOADS, '--aws', '--to', 'dynamodb://holdfast-prod-CatalogueTable-1ABC');
+    expect(ended.code).toBe(2);
+    expect(ended.stderr).toMatch(/^holdfast: the target dynamodb:\S+ is Holdfast's own catalogue; restore to another/);
+    expect(at.account.started).toEqual([]);
+  });
+
   it('into a folder is refused before anything is asked of the account', async () => {
     const ended = await run('restore', UPLOADS, '--aws', '--to', 'back');
     expect(ended.code).toBe(2);
@@ -287,13 +294,13 @@ describe('a recovery set in the account', () => {
       runId,
       status: 'succeeded',
       sources: [
-        { source: UPLOADS, to: 's3://acme-back/uploads/', restored: 1 },
         { source: EXPORTS, to: 's3://acme-back/exports/', restored: 1 },
+        { source: UPLOADS, to: 's3://acme-back/uploads/', restored: 1 },
       ],
     });
     const restores = at.account.started.filter(({ machine }) => machine === 'restore').map(({ input }) => input);
-    expect(restores).toMatchObject([{ to: 's3://acme-back/uploads/' }, { to: 's3://acme-back/exports/' }]);
-    expect(restores[0]).toEqual({
+    expect(restores).toMatchObject([{ to: 's3://acme-back/exports/' }, { to: 's3://acme-back/uploads/' }]);
+    expect(restores[1]).toEqual({
       recoveryPointId: id.replace('@primary', '@offsite'),
       to: 's3://acme-back/uploads/',
       onConflict: 'fail',

@@ -123,7 +123,12 @@ async function draftPlan(context: CommandContext, planFile: string): Promise<Dra
   const sources =
     given.length > 0
       ? given
-      : [await question('What to protect (a folder or s3://bucket/prefix)', join(folder, 'data'))];
+      : [
+          await question(
+            'What to protect (a folder, or a URI such as s3://bucket/prefix or dynamodb://table)',
+            join(folder, 'data'),
+          ),
+        ];
   const vault =
     value(invocation, 'vault') ??
     (await question('Where to keep it (a folder or s3://bucket/prefix)', join(folder, 'vault')));

@@ -124,7 +124,7 @@ async function targetsOf(
   assertTargetsFit(real, vaults);
   for (const { target } of assignments) {
     if (session.where === 'account') assertTargetReached(target);
-    await assertTargetApart(session.config, target, session.stateFolder);
+    await assertTargetApart(session, target);
   }
   return assignments;
 }

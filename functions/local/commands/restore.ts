@@ -28,7 +28,7 @@ export async function restoreCommand(context: CommandContext): Promise<number> {
     throw new InvalidInputError(`--max-write-units is for a table, and ${to} is none; leave it away`);
   if (flag(invocation, 'aws')) assertTargetReached(to);
   return withSession(context, async (session) => {
-    await assertTargetApart(session.config, to, session.stateFolder);
+    await assertTargetApart(session, to);
     const input = {
       ...(await whatToRestore(context, session)),
       to,
