@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { InvalidInputError } from '../../functions/core/errors.ts';
+import { PLACE_FORMS } from '../../functions/core/uri.ts';
 import { parsePlanFile } from '../../functions/runtime/plan-file.ts';
 
 const GOOD = `vaults:
@@ -83,12 +84,37 @@ describe('a mistake in a plan file', () => {
     [
       'a bad URI in a list',
       GOOD.replace('- s3://acme-uploads/public/', '- ftp://acme'),
-      '7:9: plans.web-app.sources[0]: "ftp://acme" names no place that is known here; write s3://bucket/prefix or file:///absolute/path',
+      `7:9: plans.web-app.sources[0]: "ftp://acme" names no place that is known here; write ${Object.values(PLACE_FORMS).join(', ')}`,
     ],
     [
       'a bad URI in a mapping',
-      GOOD.replace('s3://acme-logs/', 'dynamodb://orders'),
-      '8:16: plans.web-app.sources[1].uri: "dynamodb://orders" names no place that is known here; write s3://bucket/prefix or file:///absolute/path',
+      GOOD.replace('s3://acme-logs/', 'dynamodb://x'),
+      '8:16: plans.web-app.sources[1].uri: "dynamodb://x": "x" is not the name of a table; write dynamodb://table',
+    ],
+    [
+      'an option that only a table has',
+      GOOD.replace('- s3://acme-uploads/public/', '- { uri: "ssm:///acme/", engine: scan }'),
+      '7:40: plans.web-app.sources[0].engine is an option of dynamodb:// sources, and ssm:///acme/ is none',
+    ],
+    [
+      'an engine that no table has',
+      GOOD.replace('- s3://acme-uploads/public/', '- { uri: "dynamodb://orders", engine: stream }'),
+      '7:45: plans.web-app.sources[0].engine is not one of scan, export',
+    ],
+    [
+      'a budget of nothing',
+      GOOD.replace('- s3://acme-uploads/public/', '- { uri: "dynamodb://orders", maxReadUnitsPerSecond: 0 }'),
+      '7:60: plans.web-app.sources[0].maxReadUnitsPerSecond is too small: more than 0',
+    ],
+    [
+      'a folder for exports',
+      GOOD.replace('- s3://acme-uploads/public/', '- { uri: "dynamodb://orders", exportTo: "file:///x" }'),
+      '7:47: plans.web-app.sources[0].exportTo: "file:///x" cannot hold an export; write s3://bucket/prefix',
+    ],
+    [
+      'a table as a vault',
+      GOOD.replace('{ url: "file:///mnt/vault" }', '{ url: "dynamodb://orders" }'),
+      '3:18: vaults.office.url: "dynamodb://orders" cannot be a vault; write s3://bucket/prefix or file:///absolute/path',
     ],
     [
       'a value of another type',
