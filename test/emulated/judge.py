@@ -1,7 +1,8 @@
 """Fills buckets and reads them back with boto3: the judge of what the product did, which shares no code with it.
 
-Usage: judge.py make BUCKET… | fill BUCKET PREFIX SEED | many BUCKET COUNT | change BUCKET PREFIX | dump BUCKET PREFIX
+Usage: judge.py make BUCKET… | fill BUCKET PREFIX SEED | many BUCKET COUNT | change BUCKET PREFIX | dump BUCKET PREFIX | table NAME
 `dump` prints JSON: key (hex of its UTF-8 bytes, without the prefix) → content hash, size and every attribute.
+`table` prints JSON of all that a table is besides its items, with its own name taken out.
 The endpoint and the credentials come from the environment, as for any AWS tool.
 """
 
@@ -93,5 +94,36 @@ def make(*buckets):
         s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls={"Rules": rules})
 
 
+def table(name):
+    endpoint = {"config": Config(retries={"max_attempts": 3})}
+    dynamodb, scaling = boto3.client("dynamodb", **endpoint), boto3.client("application-autoscaling", **endpoint)
+    found = dynamodb.describe_table(TableName=name)["Table"]
+    arn = found["TableArn"]
+    of_one_table = ("TableId", "CreationDateTime", "LatestStreamLabel", "LatestStreamArn", "ItemCount", "TableSizeBytes")
+    resources = [f"table/{name}"] + [f"table/{name}/index/{i['IndexName']}" for i in found.get("GlobalSecondaryIndexes", [])]
+    answers = [
+        {key: value for key, value in found.items() if key not in of_one_table},
+        dynamodb.describe_time_to_live(TableName=name),
+        dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"],
+        sorted((t["Key"], t["Value"]) for p in dynamodb.get_paginator("list_tags_of_resource").paginate(ResourceArn=arn) for t in p["Tags"]),
+        json.loads(dynamodb.get_resource_policy(ResourceArn=arn)["Policy"]),
+        [scaling.describe_scalable_targets(ServiceNamespace="dynamodb", ResourceIds=[r])["ScalableTargets"] for r in resources],
+        [scaling.describe_scaling_policies(ServiceNamespace="dynamodb", ResourceId=r)["ScalingPolicies"] for r in resources],
+        [scaling.describe_scheduled_actions(ServiceNamespace="dynamodb", ResourceId=r)["ScheduledActions"] for r in resources],
+    ]
+    drop = ("ResponseMetadata", "PolicyARN", "ScheduledActionARN", "ScalableTargetARN", "CreationTime", "Alarms",
+            "EarliestRestorableDateTime", "LatestRestorableDateTime")
+
+    def plain(value):
+        if isinstance(value, dict):
+            return {key: plain(part) for key, part in value.items() if key not in drop}
+        if not isinstance(value, (list, tuple)):
+            return value
+        # Lists of names have no order of their own (the attributes that an index projects).
+        return sorted(value) if all(isinstance(part, str) for part in value) else [plain(part) for part in value]
+
+    print(json.dumps(plain(answers), sort_keys=True, default=str).replace(name, "NAME"))
+
+
 if __name__ == "__main__":
-    {"make": make, "fill": fill, "many": many, "change": change, "dump": dump}[sys.argv[1]](*sys.argv[2:])
+    {"make": make, "fill": fill, "many": many, "change": change, "dump": dump, "table": table}[sys.argv[1]](*sys.argv[2:])
