@@ -5,6 +5,7 @@
 import {
   AccessDeniedError,
   BackupError,
+  ConflictError,
   type ErrorDetails,
   IntegrityError,
   InvalidInputError,
@@ -103,6 +104,22 @@ const BY_NAME: ReadonlyMap<string, Row> = new Map<string, Row>([
   ['NoSuchKey', [NotFoundError, 'it is not there']],
   ['NoSuchVersion', [NotFoundError, 'this version is not there']],
   ['NotFound', [NotFoundError, 'it is not there']],
+  [
+    'ResourceConflictException',
+    [ConflictError, 'it is there already, or another change of it is under way; try again when it rests'],
+  ],
+  ['InvalidParameterValueException', [InvalidInputError, 'a value is not accepted; correct what the service names']],
+  [
+    'CodeStorageExceededException',
+    [
+      InvalidInputError,
+      'the account holds as much code as it may; delete old versions of functions and layers, or raise the quota',
+    ],
+  ],
+  [
+    'PolicyLengthExceededException',
+    [InvalidInputError, 'the resource policy is longer than it may be; join its statements'],
+  ],
   ['ResourceNotFoundException', [NotFoundError, 'there is no such resource; check its name and the region']],
   ['TableNotFoundException', [NotFoundError, 'there is no such table; check its name and the region']],
 ]);

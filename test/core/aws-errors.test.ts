@@ -131,6 +131,18 @@ describe('translateAwsError', () => {
     expect(translated(vendorError(name, status))).toBeInstanceOf(AccessDeniedError);
   });
 
+  it('takes a resource that is there already, or is being changed, for a conflict', () => {
+    expect(translated(vendorError('ResourceConflictException', 409))).toBeInstanceOf(ConflictError);
+  });
+
+  it.each([
+    ['InvalidParameterValueException', 400],
+    ['CodeStorageExceededException', 400],
+    ['PolicyLengthExceededException', 400],
+  ])('takes %s for invalid input', (name, status) => {
+    expect(translated(vendorError(name, status))).toBeInstanceOf(InvalidInputError);
+  });
+
   it.each([
     ['NoSuchBucket', 404],
     ['NoSuchKey', 404],
