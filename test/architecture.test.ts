@@ -29,7 +29,7 @@ const PACKAGES: Readonly<Record<string, RegExp>> = {
   '.': /^$/,
   core: /^(node:crypto|node:zlib|zod)$/,
   operations: /^(node:crypto|zod)$/,
-  sources: /^(node:.*|zod|@aws-sdk\/client-(s3|dynamodb|application-auto-scaling))$/,
+  sources: /^(node:.*|zod|tar-stream|@aws-sdk\/client-(s3|dynamodb|application-auto-scaling|lambda))$/,
   stores: /^(node:.*|zod|@aws-sdk\/client-s3)$/,
   catalogue: /^(node:.*|zod|@aws-sdk\/client-dynamodb)$/,
 };

@@ -1,0 +1,108 @@
+/** Writes functions back into `lambda://name*`. */
+import { DeleteEventSourceMappingCommand, DeleteFunctionCommand } from '@aws-sdk/client-lambda';
+import { translateAwsError } from '../core/aws-errors.ts';
+import type { PresentEntry } from '../core/entry.ts';
+import { InvalidInputError } from '../core/errors.ts';
+import type { SourceWriter } from '../core/ports.ts';
+import { formatUri, type LambdaUri } from '../core/uri.ts';
+import { readArchive } from './lambda-archive.ts';
+import { deploy } from './lambda-deploy.ts';
+import { type DescribedFunction, eventSourcesOf, findFunction, LATEST } from './lambda-describe.ts';
+import { type FunctionDocument, secretsOf } from './lambda-document.ts';
+import { documentOf, mappingsOf } from './lambda-documenting.ts';
+import { isAbsent, writingError } from './lambda-errors.ts';
+import { bringEventSources, enabledOf } from './lambda-event-sources.ts';
+import { functionNameOf } from './lambda-names.ts';
+import { bringParts } from './lambda-parts.ts';
+import { planWrite, type WritePlan } from './lambda-plan.ts';
+import type { FunctionReader } from './lambda-read.ts';
+import { renumber } from './lambda-renumber.ts';
+
+/** Each holds up to `SPOOL_BYTES` (`lambda-plan.ts`) of zips in memory. */
+const WRITERS = 2;
+
+/**
+ * The archive is read to its end, and with it its hash is checked, before anything is changed. Then the code and configuration of `$LATEST` are brought about,
+ * after that what hangs on them; what is there and as it should be is not touched. What is of its own and not in the snapshot (an alias, a version, a URL, an
+ * event source) is left and named. So is what Lambda refuses besides the function itself.
+ */
+export function lambdaWriter(reader: FunctionReader, uri: LambdaUri): SourceWriter {
+  return {
+    uri: formatUri(uri),
+    writers: WRITERS,
+    write: async (entry, content) => write(reader, functionNameOf(uri, entry.key), entry, content),
+    remove: async (key) => remove(reader, functionNameOf(uri, key)),
+    finish: async () => undefined,
+    applySettings: async () => [],
+  };
+}
+
+async function write(
+  reader: FunctionReader,
+  name: string,
+  { attributes }: PresentEntry,
+  content: AsyncIterable<Uint8Array>,
+): Promise<readonly string[]> {
+  const what = `function ${name}`;
+  if (attributes.type !== 'function')
+    throw new InvalidInputError(`${what}: the entry is no function; restore it to a bucket or a directory`);
+  const there = await find(reader, name);
+  let plan: WritePlan | undefined;
+  const { document, files } = await readArchive(content, what, async (read) => {
+    plan = await plannedWrite(reader, name, read, there);
+    return plan.files;
+  });
+  if (plan === undefined) throw new TypeError('an archive that was read has a document');
+  try {
+    const deployed = await deploy(reader, name, document, plan, files);
+    const wanted = renumber(document, deployed.versions);
+    const numbers = new Map(there?.versions.map(({ Version = '' }, index) => [String(index + 1), Version]));
+    const had = there === undefined ? undefined : renumber(documentOf(there, []), numbers).document;
+    const context = { client: reader.client, name, arn: deployed.arn };
+    const parts = await bringParts(context, wanted.document, had);
+    // Those of a function that was deleted are there still, and wait for its name.
+    const qualifiers = [LATEST, ...wanted.document.aliases.map((alias) => alias.name)];
+    const mappings = await eventSourcesOf(reader.client, name, qualifiers);
+    const eventSources = await bringEventSources(
+      context,
+      wanted.document.eventSources,
+      mappingsOf({ versions: [], eventSources: mappings }),
+      enabledOf(document, attributes, name),
+    );
+    return [...plan.left, ...deployed.left, ...wanted.left, ...parts, ...eventSources];
+  } catch (error) {
+    throw writingError(error, `${what}: writing`, secretsOf(document));
+  }
+}
+
+async function plannedWrite(
+  reader: FunctionReader,
+  name: string,
+  ...of: [FunctionDocument, DescribedFunction | undefined]
+) {
+  try {
+    return await planWrite(reader, name, ...of);
+  } catch (error) {
+    throw translateAwsError(error, `function ${name}: reading what is there`);
+  }
+}
+
+async function find({ client }: FunctionReader, name: string): Promise<DescribedFunction | undefined> {
+  try {
+    return await findFunction(client, name);
+  } catch (error) {
+    throw translateAwsError(error, `function ${name}: reading what is there`);
+  }
+}
+
+/** Its event sources too, which Lambda would leave behind to go on with whatever gets the name next. */
+async function remove(reader: FunctionReader, name: string): Promise<void> {
+  const there = await find(reader, name);
+  if (there === undefined) return;
+  try {
+    for (const { UUID } of there.eventSources) await reader.client.send(new DeleteEventSourceMappingCommand({ UUID }));
+    await reader.client.send(new DeleteFunctionCommand({ FunctionName: name }));
+  } catch (error) {
+    if (!isAbsent(error)) throw translateAwsError(error, `function ${name}: removing`);
+  }
+}
