@@ -46,6 +46,8 @@ export interface FakeTableOptions {
   readonly leaveOut?: (request: Item, nth: number) => boolean;
   /** Items of a page at most, whatever the Limit. */
   readonly pageItems?: number;
+  /** Of the client, 3 unless given; it waits between them. */
+  readonly maxAttempts?: number;
 }
 
 export const failure = (name: string, message = 'scripted', status = 400): Reply => ({
@@ -141,7 +143,7 @@ export async function startDynamoDb(options: FakeTableOptions) {
     endpoint: server.endpoint,
     region: 'us-east-1',
     credentials: { accessKeyId: 'testing', secretAccessKey: 'testing' },
-    maxAttempts: 3,
+    maxAttempts: options.maxAttempts ?? 3,
   });
   return {
     client,

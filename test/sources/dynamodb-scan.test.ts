@@ -186,6 +186,21 @@ describe('a budget of read units', () => {
     expect(limits.every((limit) => limit >= 1)).toBe(true);
   });
 
+  it('waits for what pages really took, however little was expected of them', async () => {
+    const page = (nth: number) => ({
+      Items: [],
+      Count: 0,
+      ConsumedCapacity: { CapacityUnits: 50 },
+      ...(nth < 5 ? { LastEvaluatedKey: { pk: { S: 'a' }, sk: { N: String(nth) } } } : {}),
+    });
+    const { scanner, timing } = await open({
+      read: { maxReadUnitsPerSecond: 10 },
+      script: ({ operation }, nth) => (operation === 'Scan' ? { body: JSON.stringify(page(nth)) } : undefined),
+    });
+    expect(await pagesOf(scanner, '["start"]')).toHaveLength(6);
+    expect(timing.nowMillis()).toBeGreaterThanOrEqual((5 * 50 - 10) * 100);
+  });
+
   it('is not asked about where there is none', async () => {
     const { scanner, fake } = await open({ items: itemsOf(5) });
     await pagesOf(scanner, (await scanner.beginScan(NOW)).cursor);

@@ -19,7 +19,7 @@ let server: FakeDynamoDb | undefined;
 afterEach(async () => server?.stop());
 
 async function open(options: Partial<FakeTableOptions> & { readonly maxWriteUnitsPerSecond?: number } = {}) {
-  const fake = await startDynamoDb({ key: [['pk', 'S']], ...options });
+  const fake = await startDynamoDb({ key: [['pk', 'S']], maxAttempts: 1, ...options });
   server = fake;
   const timing = fakeTiming();
   const table = { client: fake.client, table: 'orders', shape: tableShape(fake.client, 'orders') };
