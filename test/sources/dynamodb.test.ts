@@ -1,0 +1,47 @@
+import { ApplicationAutoScalingClient } from '@aws-sdk/client-application-auto-scaling';
+import { afterEach, describe, expect, it } from 'vitest';
+import { keyFromText } from '../../functions/core/entry.ts';
+import { dynamoDbSource } from '../../functions/sources/dynamodb.ts';
+import { type FakeDynamoDb, failure, startDynamoDb } from '../fakes/dynamodb-server.ts';
+
+let server: FakeDynamoDb | undefined;
+afterEach(async () => server?.stop());
+
+async function open(options: Partial<Parameters<typeof startDynamoDb>[0]> = {}) {
+  server = await startDynamoDb({ key: [['pk', 'S']], items: [{ pk: { S: 'a' } }], ...options });
+  const clients = { dynamoDb: server.client, autoScaling: new ApplicationAutoScalingClient({ region: 'us-east-1' }) };
+  return dynamoDbSource(clients, { scheme: 'dynamodb', table: 'orders' });
+}
+
+describe('a table', () => {
+  it('is named by its URI and scanned, since it cannot be listed in order', async () => {
+    const table = await open();
+    expect(table.uri).toBe('dynamodb://orders');
+    expect('list' in table).toBe(false);
+    const keys: string[] = [];
+    for await (const { entries } of table.scan((await table.beginScan(new Date())).cursor))
+      keys.push(...entries.map(({ key }) => key));
+    expect(keys).toEqual(['{"pk":{"S":"a"}}']);
+  });
+
+  it('gives, takes and removes single items', async () => {
+    const table = await open();
+    const key = keyFromText('{"pk":{"S":"a"}}');
+    const listed = { key, fingerprint: undefined, sizeBytes: undefined };
+    expect(await table.open(listed)).toMatchObject({ state: 'open', attributes: { type: 'item' } });
+    await table.remove(key);
+    expect(await table.open(listed)).toEqual({ state: 'gone' });
+  });
+
+  it('is known to be there or not', async () => {
+    expect(await (await open()).creation?.isThere()).toBe(true);
+    await server?.stop();
+    expect(await (await open({ script: () => failure('ResourceNotFoundException') })).creation?.isThere()).toBe(false);
+  });
+
+  it('tells an item from another kind of entry', async () => {
+    const table = await open();
+    expect(table.attributesDiffer({ type: 'item' }, { type: 'item' })).toBeUndefined();
+    expect(table.attributesDiffer({ type: 'file' }, { type: 'item' })).toBe('it was stored as file and is item');
+  });
+});
