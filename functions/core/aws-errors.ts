@@ -121,6 +121,11 @@ const BY_NAME: ReadonlyMap<string, Row> = new Map<string, Row>([
     [InvalidInputError, 'the resource policy is longer than it may be; join its statements'],
   ],
   ['ResourceNotFoundException', [NotFoundError, 'there is no such resource; check its name and the region']],
+  ['ExportNotFoundException', [NotFoundError, 'there is no such export any more; run again']],
+  [
+    'PointInTimeRecoveryUnavailableException',
+    [InvalidInputError, 'point-in-time recovery is off for the table; switch it on'],
+  ],
   ['TableNotFoundException', [NotFoundError, 'there is no such table; check its name and the region']],
 ]);
 
