@@ -110,7 +110,7 @@ function failureOf(
   if (/kms/i.test(code)) return new AccessDeniedError(`${failed}; let these credentials use the bucket's KMS key`);
   if (/AccessDenied|Forbidden/.test(code))
     return new AccessDeniedError(
-      `${failed}; grant s3:PutObject and s3:AbortMultipartUpload there to these credentials`,
+      `${failed}; grant s3:PutObject, s3:PutObjectAcl and s3:AbortMultipartUpload there to these credentials`,
     );
   return new TransientError(`${failed}; run again`);
 }
