@@ -117,6 +117,22 @@ describe('a scan', () => {
     expect(sizes).toEqual([44, 16]);
   });
 
+  it('that is broken off lets go of its connection', async () => {
+    fake.dataFiles = 1;
+    fake.history = Array.from({ length: 20_000 }, (_, index) => ({
+      at: T0 - 1,
+      pk: `k${index}`,
+      value: `${index ** 3}`,
+    }));
+    const { cursor } = await source.beginScan(at(T0));
+    for await (const page of source.scan(cursor)) {
+      expect(page.entries).toHaveLength(5000);
+      expect(fake.bodies.at(-1)?.destroyed).toBe(false);
+      break;
+    }
+    expect(fake.bodies.map((body) => body.destroyed)).toEqual(fake.bodies.map(() => true));
+  });
+
   it('with a cursor that is none is refused', async () => {
     await expect(collect(source.scan('{"at":1}'))).rejects.toThrow(InvalidInputError);
   });
