@@ -1,5 +1,5 @@
 /**
- * The one table that turns what AWS answers (S3, DynamoDB, and the services beside them) into errors classed by what the caller does.
+ * The one table that turns what AWS answers (S3, DynamoDB, Parameter Store, Secrets Manager, and the services beside them) into errors classed by what the caller does.
  * Vendor errors are read by their shape, so that nothing here needs an SDK.
  */
 import {
@@ -33,7 +33,12 @@ const NO_KMS_KEY: Row = [
   'its KMS key cannot be used; enable the key, and grant kms:Decrypt and kms:GenerateDataKey to these credentials',
 ];
 const OTHER_REGION: Row = [InvalidInputError, 'it is in another region; set the region that it is in'];
-
+const BAD_POLICY: Row = [InvalidInputError, 'the service takes no such policy; correct it'];
+const BAD_POLICIES = [
+  ...['MalformedPolicyDocumentException', 'IncompatiblePolicyException', 'InvalidPolicyAttributeException'],
+  ...['InvalidPolicyTypeException', 'PoliciesLimitExceededException'],
+];
+const EXISTS: Row = [ConflictError, 'something else is there already; look at it there'];
 const NO_ENDPOINT: Row = [InvalidInputError, 'no address can be made of the region and the endpoint; correct them'];
 
 /** By the error's name (S3's `Code`, DynamoDB's `__type`): S3 API reference "Error responses", DynamoDB guide "Error handling". */
@@ -53,9 +58,11 @@ const BY_NAME: ReadonlyMap<string, Row> = new Map<string, Row>([
   ['InternalError', UNAVAILABLE],
   ['InternalServerError', UNAVAILABLE],
   ['InternalFailure', UNAVAILABLE],
+  ['InternalServiceError', UNAVAILABLE],
   ['ServiceUnavailable', UNAVAILABLE],
   ['ServiceUnavailableException', UNAVAILABLE],
   ['OperationAborted', UNAVAILABLE],
+  ['TooManyUpdates', [TransientError, 'others are changing it at the same time; try again later']],
   ['RequestTimeout', SLOW],
   ['RequestTimeoutException', SLOW],
   ['TimeoutError', SLOW],
@@ -77,6 +84,8 @@ const BY_NAME: ReadonlyMap<string, Row> = new Map<string, Row>([
   ['KMS.KMSInvalidStateException', NO_KMS_KEY],
   ['KMS.InvalidKeyUsageException', NO_KMS_KEY],
   ['InvalidKeyId', NO_KMS_KEY],
+  ['DecryptionFailure', NO_KMS_KEY],
+  ['EncryptionFailure', NO_KMS_KEY],
   ['InvalidAccessKeyId', BAD_KEY],
   ['SignatureDoesNotMatch', BAD_KEY],
   ['InvalidSignatureException', BAD_KEY],
@@ -100,6 +109,30 @@ const BY_NAME: ReadonlyMap<string, Row> = new Map<string, Row>([
   ['IllegalLocationConstraintException', OTHER_REGION],
   ['InvalidBucketName', [InvalidInputError, 'this is no name of a bucket; correct it']],
   ['EndpointError', NO_ENDPOINT],
+  ['InvalidParameterException', [InvalidInputError, 'the service takes no such value; correct it']],
+  [
+    'InvalidRequestException',
+    [InvalidInputError, 'the service refuses it in the state that it is in; look at it there'],
+  ],
+  ...BAD_POLICIES.map((name): [string, Row] => [name, BAD_POLICY]),
+  ['PublicPolicyException', [InvalidInputError, 'its policy lets everybody in; narrow the policy']],
+  ['PreconditionNotMetException', [InvalidInputError, 'something that it needs is not there; make that first']],
+  ['HierarchyLevelLimitExceededException', [InvalidInputError, 'its name has more than 15 levels; use a shorter path']],
+  [
+    'HierarchyTypeMismatchException',
+    [InvalidInputError, 'a parameter of another type is there, and SSM changes no type; delete that one first'],
+  ],
+  ['UnsupportedParameterType', [InvalidInputError, 'SSM has no such type of parameter; correct it']],
+  ['InvalidAllowedPatternException', [InvalidInputError, 'its allowed pattern is no regular expression; correct it']],
+  ['ParameterPatternMismatchException', [InvalidInputError, 'SSM takes no such name, or its pattern no such value']],
+  ['ParameterLimitExceeded', [InvalidInputError, 'the account holds no more parameters; delete some']],
+  [
+    'ParameterMaxVersionLimitExceeded',
+    [InvalidInputError, 'it has 100 versions and the oldest has a label; move the label to a newer one'],
+  ],
+  ['ParameterVersionLabelLimitExceeded', [InvalidInputError, 'a version has 10 labels at most; remove some']],
+  ['ParameterAlreadyExists', EXISTS],
+  ['ResourceExistsException', EXISTS],
   ['NoSuchBucket', [NotFoundError, 'there is no such bucket; check its name, or create it']],
   ['NoSuchKey', [NotFoundError, 'it is not there']],
   ['NoSuchVersion', [NotFoundError, 'this version is not there']],
@@ -126,6 +159,8 @@ const BY_NAME: ReadonlyMap<string, Row> = new Map<string, Row>([
     'PointInTimeRecoveryUnavailableException',
     [InvalidInputError, 'point-in-time recovery is off for the table; switch it on'],
   ],
+  ['ParameterNotFound', [NotFoundError, 'there is no such parameter; check its name and the region']],
+  ['ParameterVersionNotFound', [NotFoundError, 'this version of the parameter is not there']],
   ['TableNotFoundException', [NotFoundError, 'there is no such table; check its name and the region']],
 ]);
 

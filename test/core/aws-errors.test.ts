@@ -54,6 +54,7 @@ describe('translateAwsError', () => {
     ['InternalError', 500],
     ['InternalServerError', 500],
     ['InternalFailure', 500],
+    ['InternalServiceError', 500],
     ['ServiceUnavailable', 503],
     ['ServiceUnavailableException', 503],
     ['OperationAborted', 409],
@@ -72,6 +73,7 @@ describe('translateAwsError', () => {
     ['TimeoutError', undefined],
     ['IncompleteBody', 400],
     ['BadDigest', 400],
+    ['TooManyUpdates', 400],
     ['UnknownError', 429],
   ])('takes %s with status %s for transient', (name, status) => {
     expect(translated(vendorError(name, status))).toBeInstanceOf(TransientError);
@@ -127,6 +129,8 @@ describe('translateAwsError', () => {
     ['KMS.KMSInvalidStateException', 400],
     ['KMS.InvalidKeyUsageException', 400],
     ['InvalidKeyId', 400],
+    ['DecryptionFailure', 400],
+    ['EncryptionFailure', 400],
   ])('takes %s with status %s for denied access', (name, status) => {
     expect(translated(vendorError(name, status))).toBeInstanceOf(AccessDeniedError);
   });
@@ -150,9 +154,40 @@ describe('translateAwsError', () => {
     ['NotFound', 404],
     ['ResourceNotFoundException', 400],
     ['TableNotFoundException', 400],
+    ['ParameterNotFound', 400],
+    ['ParameterVersionNotFound', 400],
   ])('takes %s for known to be absent', (name, status) => {
     expect(translated(vendorError(name, status))).toBeInstanceOf(NotFoundError);
   });
+
+  it.each([
+    'InvalidParameterException',
+    'InvalidRequestException',
+    'MalformedPolicyDocumentException',
+    'PublicPolicyException',
+    'PreconditionNotMetException',
+    'HierarchyLevelLimitExceededException',
+    'HierarchyTypeMismatchException',
+    'UnsupportedParameterType',
+    'InvalidAllowedPatternException',
+    'ParameterPatternMismatchException',
+    'ParameterLimitExceeded',
+    'ParameterMaxVersionLimitExceeded',
+    'ParameterVersionLabelLimitExceeded',
+    'IncompatiblePolicyException',
+    'InvalidPolicyAttributeException',
+    'InvalidPolicyTypeException',
+    'PoliciesLimitExceededException',
+  ])('takes %s for input that the service can never take', (name) => {
+    expect(translated(vendorError(name, 400))).toBeInstanceOf(InvalidInputError);
+  });
+
+  it.each(['ParameterAlreadyExists', 'ResourceExistsException'])(
+    'takes %s for something else that is there',
+    (name) => {
+      expect(translated(vendorError(name, 400))).toBeInstanceOf(ConflictError);
+    },
+  );
 
   it.each([
     ['PermanentRedirect', 301],
