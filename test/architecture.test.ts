@@ -29,7 +29,8 @@ const PACKAGES: Readonly<Record<string, RegExp>> = {
   '.': /^$/,
   core: /^(node:crypto|node:zlib|zod)$/,
   operations: /^(node:crypto|zod)$/,
-  sources: /^(node:.*|zod|tar-stream|@aws-sdk\/client-(s3|dynamodb|application-auto-scaling|lambda))$/,
+  sources:
+    /^(node:.*|zod|tar-stream|@aws-sdk\/client-(s3|dynamodb|application-auto-scaling|lambda|ssm|secrets-manager))$/,
   stores: /^(node:.*|zod|@aws-sdk\/client-s3)$/,
   catalogue: /^(node:.*|zod|@aws-sdk\/client-dynamodb)$/,
 };

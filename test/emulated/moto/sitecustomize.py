@@ -66,3 +66,70 @@ DynamoHandler.create_table = _then_remember(DynamoHandler.create_table)
 DynamoHandler.update_table = _then_remember(DynamoHandler.update_table)
 Table.describe = _describe_whole
 Table.set_stream_specification = _end_stream
+
+
+# A parameter's policies are texts of JSON with their types, and an empty one removes them; moto gives objects, and keeps `[{}]` as a policy.
+from moto.ssm.models import Parameter
+
+_parameter_response = Parameter.response_object
+
+
+def _policies_as_texts(self, *args, **kwargs):
+    response = _parameter_response(self, *args, **kwargs)
+    policies = [policy for policy in json.loads(self.policies or "[]") if policy]
+    response["Policies"] = [
+        {"PolicyText": json.dumps(policy), "PolicyType": policy["Type"], "PolicyStatus": "Pending"} for policy in policies
+    ]
+    return response
+
+
+Parameter.response_object = _policies_as_texts
+
+# Secrets Manager: GetSecretValue gives the version that has AWSCURRENT, wherever UpdateSecretVersionStage moved it; moto gives the one that was put last.
+# UpdateSecret takes an empty description for none; moto keeps the old one.
+# RotateSecret with RotateImmediately off changes no version and refuses a function that is not there before it changes anything; moto leaves a version
+# with AWSPENDING behind, in either case, and would run the function, for which it needs Docker.
+from moto.awslambda.utils import get_backend
+from moto.secretsmanager.exceptions import ResourceNotFoundException
+from moto.secretsmanager.models import SecretsManagerBackend
+
+_move_stage = SecretsManagerBackend.update_secret_version_stage
+_update_secret = SecretsManagerBackend.update_secret
+_rotate_secret = SecretsManagerBackend.rotate_secret
+
+
+def _move_stage_and_current(self, secret_id, *args, **kwargs):
+    answer = _move_stage(self, secret_id, *args, **kwargs)
+    secret = self.secrets[secret_id]
+    for version_id, version in secret.versions.items():
+        if "AWSCURRENT" in version["version_stages"]:
+            secret.set_default_version_id(version_id)
+    return answer
+
+
+def _update_description_too(self, secret_id, *args, description=None, **kwargs):
+    answer = _update_secret(self, secret_id, *args, description=description, **kwargs)
+    if description == "":
+        self.secrets[secret_id].description = None
+    return answer
+
+
+def _rotate_later(
+    self, secret_id, client_request_token=None, rotation_lambda_arn=None, rotation_rules=None, rotate_immediately=True
+):
+    if rotate_immediately:
+        return _rotate_secret(self, secret_id, client_request_token, rotation_lambda_arn, rotation_rules)
+    try:
+        get_backend(self.account_id, self.region_name).get_function(rotation_lambda_arn)
+    except Exception:
+        raise ResourceNotFoundException("Secrets Manager can't find the specified function.")
+    secret = self.secrets[secret_id]
+    secret.rotation_requested = secret.rotation_enabled = True
+    secret.rotation_lambda_arn = rotation_lambda_arn
+    secret.auto_rotate_after_days = (rotation_rules or {}).get("AutomaticallyAfterDays", 0)
+    return secret.to_short_dict()
+
+
+SecretsManagerBackend.update_secret_version_stage = _move_stage_and_current
+SecretsManagerBackend.update_secret = _update_description_too
+SecretsManagerBackend.rotate_secret = _rotate_later
