@@ -54,6 +54,13 @@ const exportPlace = uriBy((text) => {
   if (uri.scheme !== 's3') throw new InvalidInputError(`"${text}" cannot hold an export; write s3://bucket/prefix`);
   return uri;
 });
+const sandboxPlace = uriBy((text) => {
+  const uri = parseUri(text);
+  if (uri.scheme === 's3' || uri.scheme === 'file') return uri;
+  throw new InvalidInputError(
+    `"${text}" is no place for sandboxes; write s3://bucket/prefix or file:///absolute/path (tables, parameters and secrets need none)`,
+  );
+});
 
 /** What only a table has. */
 const tableOptions = {
@@ -124,8 +131,8 @@ export const planSchema = z.strictObject({
       coverWithin: durationSchema.optional(),
       drill: z.enum(['daily', 'weekly', 'monthly']).optional(),
       maxAge: durationSchema.optional(),
-      /** Where restores for verification go; without it the work place serves. */
-      sandbox: placeUri.optional(),
+      /** Where restores of objects and files for verification go; without it the work place serves. Tables, parameters and secrets get names of our own. */
+      sandbox: sandboxPlace.optional(),
     })
     .prefault({}),
   guard: z.strictObject({ maxRemoved: shareSchema.default(0.5) }).prefault({}),

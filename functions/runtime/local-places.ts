@@ -1,15 +1,13 @@
 /** The places that a process outside of Lambda opens by itself: the catalogue, the work place, the stores of vaults, sources and targets. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { type DynamoCatalogue, dynamoCatalogue } from '../catalogue/catalogue.ts';
-import { InvalidInputError } from '../core/errors.ts';
 import type { VaultConfig } from '../core/plan.ts';
-import type { BlobStore, Target, WorkPlace } from '../core/ports.ts';
+import type { BlobStore, ReadOptions, Target, WorkPlace, WriteOptions } from '../core/ports.ts';
 import { parseUri, parseVaultUri } from '../core/uri.ts';
 import { fileSource } from '../sources/files.ts';
-import { s3Source } from '../sources/s3.ts';
 import { filesBlobStore } from '../stores/files.ts';
+import { openAwsPlace } from './aws-places.ts';
 import { CLIENT_DEFAULTS } from './clients.ts';
-import { ownS3Clients } from './s3-clients.ts';
 import { s3VaultStore } from './s3-vault-store.ts';
 
 export { catalogueTableDefinition } from '../catalogue/keys.ts';
@@ -47,14 +45,7 @@ export function openStore(vault: VaultConfig): BlobStore {
 }
 
 /** The source or target at a URI. @throws InvalidInputError */
-export function openPlace(text: string): Target {
+export function openPlace(text: string, options?: ReadOptions & WriteOptions): Target {
   const uri = parseUri(text);
-  switch (uri.scheme) {
-    case 'file':
-      return fileSource(uri.path);
-    case 's3':
-      return s3Source(ownS3Clients(), uri);
-    default:
-      throw new InvalidInputError(`${text} is not reached yet`);
-  }
+  return uri.scheme === 'file' ? fileSource(uri.path) : openAwsPlace(uri, options);
 }

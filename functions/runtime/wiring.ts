@@ -5,8 +5,8 @@ import type { Catalogue } from '../catalogue/catalogue.ts';
 import type { Secret } from '../core/keyring.ts';
 import type { HoldfastConfig } from '../core/plan.ts';
 import type { Clock, EventPublisher, Metrics, Ports, WorkPlace } from '../core/ports.ts';
+import { openOnce, removeFromAws } from './aws-places.ts';
 import { openPlace, openStore } from './local-places.ts';
-import { oncePerKey } from './once-per-key.ts';
 import { sandboxOpener } from './sandboxes.ts';
 import { vaultOpener } from './vaults.ts';
 
@@ -29,7 +29,7 @@ export interface WiringOptions {
 export function wirePorts(options: WiringOptions): Ports {
   const { config, catalogue, secret } = options;
   const random = options.randomBytes ?? randomBytes;
-  const openPlaceOnce = oncePerKey(openPlace);
+  const openPlaceOnce = openOnce(openPlace);
   return {
     clock: options.clock ?? { now: () => new Date() },
     randomBytes: random,
@@ -41,6 +41,7 @@ export function wirePorts(options: WiringOptions): Ports {
       config,
       places: options.sandboxes ?? [`file://${tmpdir()}`],
       openTarget: openPlace,
+      remove: removeFromAws,
       randomBytes: random,
     }),
     work: options.work,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EMPTY_SHA256, type EntryKey, keyFromText } from '../../functions/core/entry.ts';
 import type { Target } from '../../functions/core/ports.ts';
-import { makeSandbox } from '../../functions/runtime/sandboxes.ts';
+import { makeSandbox, type SandboxRemoval } from '../../functions/runtime/sandboxes.ts';
 import { fileSource } from '../../functions/sources/files.ts';
 import { memoryTarget } from '../fakes/memory-source.ts';
 
@@ -18,6 +18,12 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+/** No sandbox of these tests needs more than its entries removed, unless it says so. */
+const remove: SandboxRemoval = {
+  table: (name) => Promise.reject(new Error(`table ${name} was to be removed`)),
+  secret: (name) => Promise.reject(new Error(`secret ${name} was to be removed`)),
+};
+
 const pathOf = (uri: string) => uri.slice('file://'.length);
 const openFolder = (uri: string) => fileSource(pathOf(uri));
 
@@ -25,6 +31,7 @@ const sandboxIn = (place: string) => {
   const sandbox = makeSandbox('file:///srv', 'v1', {
     places: [`file://${place}`],
     openTarget: openFolder,
+    remove,
     suffix: '0a0b',
   });
   if (sandbox === undefined) throw new Error('there is no sandbox');
@@ -86,6 +93,7 @@ describe('a sandbox in a bucket', () => {
         opened.push(uri);
         return target;
       },
+      remove,
       suffix: '0a0b',
     });
     await sandbox?.dispose();
@@ -106,7 +114,7 @@ describe('a sandbox of objects that are archived or locked', () => {
     [{ storageClass: 'GLACIER_IR' }, { storageClass: 'GLACIER_IR' }, []],
   ])('takes over of %j only %j, so that it can be read back and removed', async (attributes, written, left) => {
     const inner = memoryTarget('s3://acme-work/sandbox/');
-    const options = { places: ['s3://acme-work/sandbox/'], openTarget: () => inner, suffix: '0a0b' };
+    const options = { places: ['s3://acme-work/sandbox/'], openTarget: () => inner, remove, suffix: '0a0b' };
     const sandbox = makeSandbox('s3://source/', 'v1', options);
     if (sandbox === undefined) throw new Error('there is no sandbox');
     const entry = {
@@ -121,5 +129,77 @@ describe('a sandbox of objects that are archived or locked', () => {
     );
     expect(notHeld).toEqual(left);
     expect(inner.entries.get(entry.key)?.attributes).toEqual({ type: 'object', ...written });
+  });
+});
+
+describe('a sandbox of what is in AWS and no bucket', () => {
+  const options = (openTarget: (uri: string) => Target, removal = remove) => ({
+    places: ['s3://acme-work/sandbox/'],
+    openTarget,
+    remove: removal,
+    suffix: '0a0b',
+  });
+
+  it.each([
+    ['dynamodb://orders', 'dynamodb://holdfast-sandbox-v1-0a0b'],
+    ['ssm:///acme/prod/', 'ssm:///holdfast-sandbox/holdfast-sandbox-v1-0a0b/'],
+    ['secretsmanager://acme/', 'secretsmanager://holdfast-sandbox/holdfast-sandbox-v1-0a0b/'],
+  ])('of %s is %s', (source, expected) => {
+    const opened: string[] = [];
+    makeSandbox(
+      source,
+      'v1',
+      options((uri) => {
+        opened.push(uri);
+        return memoryTarget(uri);
+      }),
+    );
+    expect(opened).toEqual([expected]);
+  });
+
+  it('is none for functions, which are not made for a verification', () => {
+    expect(makeSandbox('lambda://acme-*', 'v1', options(memoryTarget))).toBeUndefined();
+  });
+
+  it('is removed as a table, whether or not it came to be', async () => {
+    const removed: string[] = [];
+    const table = async (name: string) => void removed.push(name);
+    const sandbox = makeSandbox('dynamodb://orders', 'v1', options(memoryTarget, { ...remove, table }));
+    await sandbox?.dispose();
+    expect(removed).toEqual(['holdfast-sandbox-v1-0a0b']);
+  });
+
+  it('is removed secret by secret and at once, for their names cost money as long as they can be brought back', async () => {
+    const removed: string[] = [];
+    const secret = async (name: string) => void removed.push(name);
+    const inner = memoryTarget('secretsmanager://x');
+    for (const key of ['db/password', 'key']) inner.put(key, 'x');
+    const sandbox = makeSandbox(
+      'secretsmanager://acme/',
+      'v1',
+      options(() => inner, { ...remove, secret }),
+    );
+    await sandbox?.dispose();
+    expect(removed).toEqual(['db/password', 'key'].map((key) => `holdfast-sandbox/holdfast-sandbox-v1-0a0b/${key}`));
+  });
+
+  it.each([
+    ['secretsmanager://acme/', { rotation: { days: 30 }, replicaRegions: ['us-east-1'], policy: '{}' }],
+    ['ssm:///acme/', { policies: [{ Type: 'Expiration' }] }],
+  ])('of %s takes nothing over that acts on the world', async (source, traps) => {
+    const inner = memoryTarget(source);
+    const sandbox = makeSandbox(
+      source,
+      'v1',
+      options(() => inner),
+    );
+    const entry = { key: keyFromText('k'), state: 'present' as const, fingerprint: '', extents: [] };
+    const attributes = { type: 'x', description: 'kept', ...traps };
+    const notHeld = await sandbox?.target.write(
+      { ...entry, attributes, sha256: EMPTY_SHA256, sizeBytes: 0 },
+      (async function* () {})(),
+    );
+    expect([...(notHeld ?? [])].sort()).toEqual(Object.keys(traps).sort());
+    expect(inner.entries.get(entry.key)?.attributes).toEqual({ type: 'x', description: 'kept' });
   });
 });

@@ -1,16 +1,23 @@
 import { ApplicationAutoScalingClient } from '@aws-sdk/client-application-auto-scaling';
+import { S3Client } from '@aws-sdk/client-s3';
 import { afterEach, describe, expect, it } from 'vitest';
 import { keyFromText } from '../../functions/core/entry.ts';
+import type { ReadOptions } from '../../functions/core/ports.ts';
 import { dynamoDbSource } from '../../functions/sources/dynamodb.ts';
 import { type FakeDynamoDb, failure, startDynamoDb } from '../fakes/dynamodb-server.ts';
 
 let server: FakeDynamoDb | undefined;
 afterEach(async () => server?.stop());
 
-async function open(options: Partial<Parameters<typeof startDynamoDb>[0]> = {}) {
+async function open(options: Partial<Parameters<typeof startDynamoDb>[0]> = {}, read: ReadOptions = {}) {
   server = await startDynamoDb({ key: [['pk', 'S']], items: [{ pk: { S: 'a' } }], ...options });
-  const clients = { dynamoDb: server.client, autoScaling: new ApplicationAutoScalingClient({ region: 'us-east-1' }) };
-  return dynamoDbSource(clients, { scheme: 'dynamodb', table: 'orders' });
+  const region = 'us-east-1';
+  const clients = {
+    dynamoDb: server.client,
+    autoScaling: new ApplicationAutoScalingClient({ region }),
+    s3: new S3Client({ region }),
+  };
+  return dynamoDbSource(clients, { scheme: 'dynamodb', table: 'orders' }, read);
 }
 
 describe('a table', () => {
@@ -22,6 +29,11 @@ describe('a table', () => {
     for await (const { entries } of table.scan((await table.beginScan(new Date())).cursor))
       keys.push(...entries.map(({ key }) => key));
     expect(keys).toEqual(['{"pk":{"S":"a"}}']);
+  });
+
+  it('is exported where the plan says so, and needs a place for that', async () => {
+    const table = await open({}, { engine: 'export' });
+    await expect(table.beginScan(new Date())).rejects.toThrow(/exportTo/);
   });
 
   it('gives, takes and removes single items', async () => {

@@ -1,5 +1,6 @@
 /** Sandboxes: in the plan's own place, or else in the work bucket. */
 import { randomBytes } from 'node:crypto';
+import { removeFromAws } from '../aws-places.ts';
 import { sandboxOpener } from '../sandboxes.ts';
 import { part } from './part.ts';
 import { openReachable } from './places.ts';
@@ -12,6 +13,7 @@ export const sandboxes = part(
       config: await packagedPlan(LAMBDA_TASK_ROOT),
       places: [`s3://${HOLDFAST_WORK_BUCKET}/sandbox/`],
       openTarget: openReachable,
+      remove: removeFromAws,
       randomBytes,
     }),
   }),
