@@ -14,9 +14,16 @@ export const awsEnv = (endpoint: string): Record<string, string> => ({
 });
 
 /** Runs `judge.py` and returns what it printed. */
-export async function judge(endpoint: string, ...args: readonly string[]): Promise<string> {
+export const judge = (endpoint: string, ...args: readonly string[]): Promise<string> =>
+  runJudge('judge.py', endpoint, args);
+
+/** Runs `judge_tables.py` and returns what it printed. */
+export const judgeTables = (endpoint: string, ...args: readonly string[]): Promise<string> =>
+  runJudge('judge_tables.py', endpoint, args);
+
+async function runJudge(name: string, endpoint: string, args: readonly string[]): Promise<string> {
   const PATH = [join(VENV, 'bin'), process.env.PATH].join(delimiter);
-  const script = join(import.meta.dirname, 'judge.py');
+  const script = join(import.meta.dirname, name);
   const { stdout } = await promisify(execFile)('python3', [script, ...args], {
     env: { ...awsEnv(endpoint), PATH },
     maxBuffer: 1 << 28,
