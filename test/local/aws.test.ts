@@ -15,8 +15,8 @@ const EXPORTS = 's3://acme-exports/';
 
 const PLAN = { verify: { after: 'every' }, replicateTo: ['offsite'] };
 
-async function deploy(options: Pick<WorldOptions, 'wrap'> = {}) {
-  const account = await openAccount({ ...options, sources: [UPLOADS, EXPORTS], plan: PLAN });
+async function deploy(options: Pick<WorldOptions, 'wrap'> = {}, more: readonly string[] = []) {
+  const account = await openAccount({ ...options, sources: [UPLOADS, EXPORTS, ...more], plan: PLAN });
   account.world.place(UPLOADS).put('a.txt', 'a');
   account.world.place(EXPORTS).put('b.txt', 'b');
   return account;
@@ -202,6 +202,21 @@ describe('the stack', () => {
 });
 
 describe('a restore in the account', () => {
+  it('is handed the keys and the budget of a table', async () => {
+    await goInto(await deploy({}, ['dynamodb://orders']));
+    at.account.world.table('dynamodb://orders').put('{"pk":{"S":"a"}}', '{"pk":{"S":"a"}}');
+    expect((await run('run', 'web', '--aws')).code).toBe(0);
+    const named = ['--key', '{ "pk": {"S":"a"} }', '--max-write-units', '12.5'];
+    const ended = await run('restore', 'dynamodb://orders', '--aws', '--to', 'dynamodb://new', ...named);
+    expect(ended).toMatchObject({ code: 0, stderr: '' });
+    expect(at.account.started.at(-1)?.input).toMatchObject({
+      source: 'dynamodb://orders',
+      to: 'dynamodb://new',
+      keys: ['{ "pk": {"S":"a"} }'],
+      maxWriteUnitsPerSecond: 12.5,
+    });
+  });
+
   it('is told as one that ran here, with every choice handed on', async () => {
     await backedUp();
     const choices = ['--at', '2100-01-01T00:00Z', '--vault', 'offsite', '--include', '*.txt', '--exclude', 'b*'];

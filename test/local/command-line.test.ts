@@ -161,6 +161,17 @@ describe('a plan from its first run to a restore', () => {
     expect(await readFile(join(to, 'a.txt'), 'utf8')).toBe('first version\nsecond version\n');
   });
 
+  it('brings back exactly the entries that are named as they are listed', async () => {
+    const to = join(at.folder, 'named');
+    const keys = ['--key', 'a.txt', '--key', ODD.line];
+    const report = json(await run('--json', 'restore', at.full, '--to', to, ...keys));
+    expect(report).toMatchObject({ status: 'succeeded', restored: 2, failed: 0 });
+    expect(await readFile(join(to, 'odd/line\nbreak'), 'utf8')).toBe('line\n');
+    const refused = await run('restore', at.full, '--to', `${to}-not`, '--key', 'never.txt');
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toMatch(/holds no entry with the key "never\.txt"; see holdfast ls/);
+  });
+
   it('changes nothing in a dry run', async () => {
     const to = join(at.folder, 'dry');
     const report = json(await run('--json', 'restore', at.full, '--to', to, '--dry-run'));

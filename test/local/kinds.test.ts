@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { serializeDescriptor } from '../../functions/core/descriptor.ts';
@@ -18,6 +18,14 @@ const SECRETS = 'secretsmanager://acme/';
 const FUNCTIONS = 'lambda://acme-*';
 const SOURCES = [FUNCTIONS, TABLE, PARAMETERS, SECRETS];
 
+/** In byte order. The last holds a character that would turn a terminal's line round, and a backslash. */
+const ITEMS = [
+  '{"pk":{"S":"a"},"sk":{"N":"1"}}',
+  '{"pk":{"S":"a"},"sk":{"N":"2"}}',
+  '{"pk":{"S":"b\u202e\\\\"},"sk":{"N":"1"}}',
+] as const;
+const AS_SHOWN = ITEMS.map((key) => key.replace('\u202e', '\\u202e'));
+
 const at = { folder: '', runId: '' };
 const run = (...args: string[]): Promise<Ended> => holdfast(at.folder, args);
 
@@ -27,7 +35,7 @@ beforeAll(async () => {
   const vault = filesBlobStore(join(at.folder, 'vault'));
   await vault.putNew('holdfast.json', serializeDescriptor(DESCRIPTOR));
   const world = makeWorld({ sources: SOURCES, wrap: (store, name) => (name === 'primary' ? vault : store) });
-  world.place(TABLE).put('{"id":{"S":"a"}}', '{"id":{"S":"a"},"n":{"N":"1"}}');
+  for (const key of ITEMS) world.table(TABLE).put(key, `${key.slice(0, -1)},"paid":{"BOOL":true}}`);
   world.place(PARAMETERS).put('db/host', 'db.internal');
   world.place(SECRETS).put('api', 'a secret');
   world.place(FUNCTIONS).put('acme-api', 'code');
@@ -91,6 +99,60 @@ describe('sources of every kind are looked at without an account', () => {
       /^holdfast: s3:\/\/acme-public\/ cannot hold secrets, which secretsmanager:\/\/acme\/ has/,
     );
     expect(existsSync(join(at.folder, 'wrong'))).toBe(false);
+  });
+});
+
+describe('the items of a table', () => {
+  const newest = async (): Promise<string> =>
+    json(await run('list', TABLE, '--json')).recoveryPoints[0].recoveryPointId;
+
+  it('are listed as JSON, and each is read by what is shown', async () => {
+    const id = await newest();
+    const { stdout } = await run('ls', id);
+    const shown = stdout
+      .toString()
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.replace(/^ *[\d,]+ {2}/, ''));
+    expect(shown).toEqual(AS_SHOWN);
+    const last = await run('cat', id, AS_SHOWN[2] ?? '');
+    expect(last.stdout.toString()).toBe(`${ITEMS[2].slice(0, -1)},"paid":{"BOOL":true}}`);
+    expect((await run('ls', id, '{"pk":{"S":"a"')).stdout.toString().trimEnd().split('\n')).toHaveLength(2);
+  });
+
+  it('are read and found by any spelling of their key', async () => {
+    const typed = '{ "sk": {"N":"2"}, "pk": {"S":"\\u0061"} }';
+    const content = `${ITEMS[1].slice(0, -1)},"paid":{"BOOL":true}}`;
+    const id = await newest();
+    expect((await run('cat', id, typed)).stdout.toString()).toBe(content);
+    const document = json(await run('--json', 'cat', id, typed));
+    expect(document.key).toBe(ITEMS[1]);
+    const found = json(await run('--json', 'find', TABLE, typed));
+    expect(found).toMatchObject({
+      key: ITEMS[1],
+      versions: [{ entry: { key: ITEMS[1] } }, { entry: { key: ITEMS[1] } }],
+    });
+  });
+
+  it.each([
+    [['find', TABLE, '{"pk":{"S":"c"},"sk":{"N":"1"}}'], 1, /no recovery point holds "\{"pk":/],
+    [['find', TABLE, 'a'], 2, /the key of an item: it is not JSON; write it as typed JSON/],
+    [['restore', TABLE, '--to', 'none', '--key', '{"pk":"a"}'], 2, /the key of an item: .*; write it as typed JSON/],
+    [['restore', TABLE, '--to', 'none', '--key', '{"pk":{"S":"c"}}'], 2, /holds no entry with the key/],
+  ])('that are not there, or no items, are refused: %j', async (args, code, says) => {
+    const ended = await run(...args);
+    expect(ended.code).toBe(code);
+    expect(ended.stderr).toMatch(says);
+    expect(existsSync(join(at.folder, 'none'))).toBe(false);
+  });
+
+  it('are restored by their key, or by a partition key alone', async () => {
+    const keys = ['--key', '{"pk":{"S":"a"}}', '--key', '{"sk":{"N":"1"},"pk":{"S":"b\\u202e\\\\"}}'];
+    expect(json(await run('--json', 'restore', TABLE, '--to', 'all', ...keys))).toMatchObject({ restored: 3 });
+    const partition = await run('--json', 'restore', TABLE, '--to', 'partition', ...keys.slice(0, 2));
+    expect(json(partition)).toMatchObject({ status: 'succeeded', restored: 2 });
+    const names = (await readdir(join(at.folder, 'partition'))).sort();
+    expect(names).toEqual(ITEMS.slice(0, 2));
   });
 });
 

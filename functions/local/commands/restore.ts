@@ -6,9 +6,10 @@ import { getVaultConfig } from '../../core/plan.ts';
 import { parseUri } from '../../core/uri.ts';
 import { assertTargetReached, assertVaultReached } from '../account-reach.ts';
 import { assertTargetApart } from '../apart.ts';
-import { flag, positional, value, values } from '../arguments.ts';
+import { flag, type Invocation, positional, value, values } from '../arguments.ts';
 import { EXIT } from '../failure.ts';
 import { pairs, plain } from '../figures.ts';
+import { keyForRestore } from '../key-text.ts';
 import { instantFrom, placeFrom } from '../places.ts';
 import { getSource, resolveRecoveryPoint } from '../recovery-points.ts';
 import { choicesOf, restoreTo, resumeOf, rowsOf, writeUnitsOf } from '../restore-report.ts';
@@ -34,7 +35,6 @@ export async function restoreCommand(context: CommandContext): Promise<number> {
       to,
       ...given('include', values(invocation, 'include')),
       ...given('exclude', values(invocation, 'exclude')),
-      ...given('keys', values(invocation, 'key')),
       ...(writeUnits === undefined ? {} : { maxWriteUnitsPerSecond: writeUnits }),
       ...choicesOf(invocation),
     };
@@ -51,6 +51,13 @@ function assertOneSource({ invocation }: CommandContext): void {
     if (invocation.options.has(name)) throw new InvalidInputError(`--${name} goes with --set; add --set RUN`);
   if (invocation.positionals.length === 0)
     throw new InvalidInputError('restore needs RECOVERY_POINT|SOURCE, or --set RUN for a whole recovery set');
+}
+
+function keysOf(invocation: Invocation, sourceUri: string): { readonly [name: string]: Json } {
+  return given(
+    'keys',
+    values(invocation, 'key').map((text) => keyForRestore(sourceUri, text)),
+  );
 }
 
 function given(name: string, texts: readonly string[]): { readonly [name: string]: Json } {
@@ -71,11 +78,12 @@ async function whatToRestore(
     if (at !== undefined) throw new InvalidInputError('--at goes with a source; a recovery point is a time already');
     const point = await resolveRecoveryPoint(ports, name, vault);
     if (where === 'account') assertVaultReached(config, point.vault);
-    return { recoveryPointId: point.recoveryPointId };
+    return { recoveryPointId: point.recoveryPointId, ...keysOf(invocation, point.sourceUri) };
   }
   const { uri } = await getSource(ports, placeFrom(name, shell.folder));
   return {
     source: uri,
+    ...keysOf(invocation, uri),
     ...(at === undefined ? {} : { at: instantFrom(at, '--at') }),
     ...(vault === undefined ? {} : { vault }),
   };

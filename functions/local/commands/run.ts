@@ -1,7 +1,7 @@
 /** `holdfast run PLAN`: one run, told source by source. */
 import type { RecoveryPoint, Run, SnapshotKind, SourceRun } from '../../core/catalogue-records.ts';
 import { snapshotKindSchema } from '../../core/catalogue-records.ts';
-import { displayKey, type EntryKey } from '../../core/entry.ts';
+import type { EntryKey } from '../../core/entry.ts';
 import { type RunId, runIdOf } from '../../core/ids.ts';
 import { manifestName, openManifest } from '../../core/manifest.ts';
 import { findPlan, getPlan } from '../../core/plan.ts';
@@ -13,10 +13,11 @@ import { positional, value } from '../arguments.ts';
 import type { Console } from '../console.ts';
 import { EXIT } from '../failure.ts';
 import { counted, pairs, plain, showBytes, showCount, showSeconds } from '../figures.ts';
+import { showKey } from '../key-text.ts';
 import { instantFrom } from '../places.ts';
 import { type CommandContext, type Session, withSession } from '../session.ts';
 
-/** One entry that could not be backed up; the key as `displayKey` shows it. */
+/** One entry that could not be backed up; the key as `showKey` shows it. */
 export interface UnprotectedLine {
   readonly key: string;
   readonly reason: string;
@@ -125,7 +126,7 @@ export async function unprotectedOf(
   const name = manifestName(point.sourceId, point.snapshotId);
   const manifest = openManifest(vault.keys, name, await vault.store.get(name));
   // The manifest holds keys as strings whose units are bytes, which is what an EntryKey is.
-  return manifest.unprotected.map(({ key, reason }) => ({ key: displayKey(key as EntryKey), reason }));
+  return manifest.unprotected.map(({ key, reason }) => ({ key: showKey(point.sourceUri, key as EntryKey), reason }));
 }
 
 function exitCodeOf(status: Run['status']): number {
