@@ -31,8 +31,9 @@ export function generalHelp(): readonly string[] {
     `A source or a target is one of ${forms.slice(0, 4).join(', ')},`,
     `${forms.slice(4).join(', ')}; a vault is ${PLACE_FORMS.s3} or ${PLACE_FORMS.file}.`,
     'A source is named by its URI as in holdfast.yml (or a folder by its path), a recovery point by its id or an unambiguous',
-    'beginning of it, a key as "holdfast ls" shows it (an item of a table by the JSON of its key). The key to the vaults comes from HOLDFAST_PASSPHRASE, --passphrase-file or a',
-    'prompt, or from a key file: --key-file, HOLDFAST_KEY_FILE, keyFile in holdfast.yml, or holdfast.key beside it.',
+    'beginning of it, a key as "holdfast ls" shows it (an item of a table by the JSON of its key, in any spelling). The key to the',
+    'vaults comes from HOLDFAST_PASSPHRASE, --passphrase-file or a prompt, or from a key file: --key-file, HOLDFAST_KEY_FILE,',
+    'keyFile in holdfast.yml, or holdfast.key beside it.',
     'Exit codes: 0 done, 1 failed, 2 usage or input invalid, 3 partial, 130 stopped by Ctrl-C.',
   ];
 }
