@@ -1,15 +1,21 @@
 /** Reads single items of a table, as they are now. */
 import { createHash } from 'node:crypto';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { translateAwsError } from '../core/aws-errors.ts';
 import { type ListedEntry, quoteKey } from '../core/entry.ts';
 import type { OpenedEntry } from '../core/ports.ts';
 import { entryOfItem, ITEM_ATTRIBUTES, itemKeyOf } from './dynamodb-items.ts';
-import type { ScannedTable } from './dynamodb-scan.ts';
-import { nameOfTable } from './dynamodb-table.ts';
+import { nameOfTable, type TableShape } from './dynamodb-table.ts';
 import { getRaw } from './dynamodb-wire.ts';
 
+export interface OpenedTable {
+  readonly client: DynamoDBClient;
+  readonly table: string;
+  readonly shape: () => Promise<TableShape>;
+}
+
 /** Reads the item of a key, consistently; its fingerprint is the SHA-256 of its content. @throws InvalidInputError for no key of this table */
-export async function openItem({ client, table, shape }: ScannedTable, { key }: ListedEntry): Promise<OpenedEntry> {
+export async function openItem({ client, table, shape }: OpenedTable, { key }: ListedEntry): Promise<OpenedEntry> {
   const name = nameOfTable(table);
   const what = `${name}: reading ${quoteKey(key)}`;
   const { keySchema } = await shape();

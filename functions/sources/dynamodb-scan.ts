@@ -6,10 +6,10 @@ import * as z from 'zod';
 import { translateAwsError } from '../core/aws-errors.ts';
 import { IntegrityError, InvalidInputError } from '../core/errors.ts';
 import type { ReadOptions, ScannedEntry, SourceScanner } from '../core/ports.ts';
-import { canonicalItem } from '../core/typed-json.ts';
+import { canonicalItem, isJsonObject } from '../core/typed-json.ts';
 import { type Budget, type Timing, unitBudget } from './dynamodb-budget.ts';
-import { entryOfItem, findJson } from './dynamodb-items.ts';
-import { nameOfTable, type TableShape } from './dynamodb-table.ts';
+import { entryOfItem, findJson, type KeySchema } from './dynamodb-items.ts';
+import { describeShape, nameOfTable } from './dynamodb-table.ts';
 import { type RawAnswer, scanRaw, unitsOf } from './dynamodb-wire.ts';
 
 /** Segments of a scan, each with one page (1 MB at most) in flight: what one worker can parse. */
@@ -18,13 +18,23 @@ const SEGMENTS = 4;
 const BYTES_PER_UNIT = 4096;
 
 /** Where a segment goes on: at its beginning, not at all, or after the item of this key (typed JSON). */
-const cursorSchema = z.array(z.union([z.literal(['start', 'end']), z.string().startsWith('{')])).min(1);
-type Position = z.output<typeof cursorSchema>[number];
+const positionSchema = z.union([z.literal(['start', 'end']), z.string().startsWith('{')]);
+type Position = z.output<typeof positionSchema>;
+
+/**
+ * The table's key goes along: a table that was dropped and made anew under another key, while a process remembers the old one, must not
+ * have its items taken for one another.
+ */
+const cursorSchema = z.object({
+  key: z.array(z.object({ name: z.string(), type: z.literal(['S', 'N', 'B']) })).min(1),
+  itemBytes: z.number(),
+  segments: z.array(positionSchema).min(1),
+});
+type Cursor = z.output<typeof cursorSchema>;
 
 export interface ScannedTable {
   readonly client: DynamoDBClient;
   readonly table: string;
-  readonly shape: () => Promise<TableShape>;
 }
 
 /** The engine `scan`. A table that changes while it is read is read as each item stands when the scan meets it. */
@@ -38,16 +48,19 @@ export function itemScan(
   const budget = unitBudget(options.maxReadUnitsPerSecond, timing);
   return {
     beginScan: async (now) => {
-      await from.shape(); // A table that is not there is known at once.
-      const cursor = JSON.stringify(Array.from({ length: SEGMENTS }, () => 'start'));
-      return { cursor, consistentAt: now.toISOString(), changesOnly: false };
+      const { keySchema, averageItemBytes } = await describeShape(from.client, from.table);
+      const segments = Array.from({ length: SEGMENTS }, (): Position => 'start');
+      const cursor: Cursor = { key: [...keySchema], itemBytes: averageItemBytes, segments };
+      return { cursor: JSON.stringify(cursor), consistentAt: now.toISOString(), changesOnly: false };
     },
-    async *scan(cursor) {
-      const positions = readCursor(cursor, name);
+    async *scan(text) {
+      const cursor = readCursor(text, name);
+      const { key, itemBytes, segments: positions } = cursor;
       const stop = new AbortController();
-      const pace = pagePace(budget, { consistent, segments: positions.length, shape: await from.shape() });
+      const pace = pagePace(budget, { consistent, segments: positions.length, itemBytes });
       const read = (segment: number, position: Position) => {
-        const page = readPage(from, { position, segment, segments: positions.length, consistent }, pace, stop.signal);
+        const question = { key, position, segment, segments: positions.length, consistent };
+        const page = readPage(from, question, pace, stop.signal);
         page.catch(() => undefined); // It is awaited when its turn comes, or nobody wants it any more.
         return { segment, page };
       };
@@ -61,7 +74,7 @@ export function itemScan(
             positions[segment] = next;
             if (next !== 'end') going.push(read(segment, next));
             const ended = positions.every((at) => at === 'end');
-            yield { entries, cursor: ended ? undefined : JSON.stringify(positions) };
+            yield { entries, cursor: ended ? undefined : JSON.stringify(cursor) };
           }
           open = going;
         }
@@ -72,15 +85,17 @@ export function itemScan(
   };
 }
 
-function readCursor(cursor: string, name: string): Position[] {
+function readCursor(text: string, name: string): Cursor {
   const refuse = (why: string) =>
     new InvalidInputError(`${name}: this is not a cursor of its scan (${why}); begin the scan again`);
-  const parsed = cursorSchema.safeParse(findJson(cursor));
-  if (!parsed.success) throw refuse('it does not hold a position for each segment');
-  return parsed.data.map((at) => (at.startsWith('{') ? canonicalItem(findJson(at), refuse) : at));
+  const parsed = cursorSchema.safeParse(findJson(text));
+  if (!parsed.success) throw refuse('it does not hold the key of the table and a position for each segment');
+  const segments = parsed.data.segments.map((at) => (at.startsWith('{') ? canonicalItem(findJson(at), refuse) : at));
+  return { ...parsed.data, segments };
 }
 
 interface PageQuestion {
+  readonly key: KeySchema;
   readonly position: Position;
   readonly segment: number;
   readonly segments: number;
@@ -88,13 +103,12 @@ interface PageQuestion {
 }
 
 async function readPage(
-  { client, table, shape }: ScannedTable,
-  { position, segment, segments, consistent }: PageQuestion,
+  { client, table }: ScannedTable,
+  { key, position, segment, segments, consistent }: PageQuestion,
   pace: PagePace,
   signal: AbortSignal,
 ): Promise<{ readonly entries: readonly ScannedEntry[]; readonly next: Position }> {
   const name = nameOfTable(table);
-  const { keySchema } = await shape();
   try {
     const body = [`"Segment":${segment}`, `"TotalSegments":${segments}`, `"ConsistentRead":${consistent}`];
     if (position !== 'start') body.push(`"ExclusiveStartKey":${position}`);
@@ -103,8 +117,11 @@ async function readPage(
     if (!Array.isArray(Items) || Count !== Items.length)
       throw new IntegrityError(`${name}: scanning: a page came back without all of its items`);
     const refuse = (why: string) => new IntegrityError(`${name}: scanning: the page's last key: ${why}`);
+    // Of a table that has another key by now, a key that is not whole.
+    if (isJsonObject(LastEvaluatedKey) && Object.keys(LastEvaluatedKey).length !== key.length)
+      throw refuse('it is not of the key that the table had when the scan began; run again');
     return {
-      entries: Items.map((item: unknown) => entryOfItem(item, keySchema, `${name}: scanning`)),
+      entries: Items.map((item: unknown) => entryOfItem(item, key, `${name}: scanning`)),
       next: LastEvaluatedKey === undefined ? 'end' : canonicalItem(LastEvaluatedKey, refuse),
     };
   } catch (error) {
@@ -123,12 +140,12 @@ interface PagePace {
  */
 function pagePace(
   budget: Budget,
-  { consistent, segments, shape }: { consistent: boolean; segments: number; shape: TableShape },
+  { consistent, segments, itemBytes }: { consistent: boolean; segments: number; itemBytes: number },
 ): PagePace {
   const { unitsPerSecond } = budget;
   if (unitsPerSecond === undefined) return { paced: (send) => send([]) };
   const bytesPerUnit = consistent ? BYTES_PER_UNIT : 2 * BYTES_PER_UNIT;
-  let unitsPerItem = Math.max(BYTES_PER_UNIT, shape.averageItemBytes) / bytesPerUnit;
+  let unitsPerItem = Math.max(BYTES_PER_UNIT, itemBytes) / bytesPerUnit;
   return {
     paced: async (send, signal) => {
       const limit = Math.max(1, Math.floor(unitsPerSecond / segments / unitsPerItem));

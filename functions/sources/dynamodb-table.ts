@@ -14,11 +14,11 @@ export interface TableShape {
 /** Places as messages name them. */
 export const nameOfTable = (table: string): string => formatUri({ scheme: 'dynamodb', table });
 
-/** Reads the shape when it is first asked for, once. @throws NotFoundError when there is no such table */
+/** The shape as it is when it is first asked for. @throws NotFoundError when there is no such table */
 export function tableShape(client: DynamoDBClient, table: string): () => Promise<TableShape> {
   let shape: Promise<TableShape> | undefined;
   return () => {
-    shape ??= describe(client, table).catch((error: unknown) => {
+    shape ??= describeShape(client, table).catch((error: unknown) => {
       shape = undefined; // It may be mended, or the table made, before the next try.
       throw error;
     });
@@ -26,7 +26,8 @@ export function tableShape(client: DynamoDBClient, table: string): () => Promise
   };
 }
 
-async function describe(client: DynamoDBClient, table: string): Promise<TableShape> {
+/** @throws NotFoundError when there is no such table */
+export async function describeShape(client: DynamoDBClient, table: string): Promise<TableShape> {
   try {
     const { Table } = await client.send(new DescribeTableCommand({ TableName: table }));
     const [items, bytes] = [Table?.ItemCount ?? 0, Table?.TableSizeBytes ?? 0];

@@ -1,7 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ReadOptions, ScannedPage } from '../../functions/core/ports.ts';
 import { itemScan } from '../../functions/sources/dynamodb-scan.ts';
-import { tableShape } from '../../functions/sources/dynamodb-table.ts';
 import { type FakeDynamoDb, type FakeTableOptions, failure, startDynamoDb } from '../fakes/dynamodb-server.ts';
 import { fakeTiming } from '../fakes/timing.ts';
 
@@ -26,11 +25,10 @@ async function open(
   const fake = await startDynamoDb({ key, ...options });
   server = fake;
   const timing = fakeTiming();
-  const shape = tableShape(fake.client, 'orders');
   return {
     fake,
     timing,
-    scanner: itemScan({ client: fake.client, table: 'orders', shape }, options.read ?? {}, timing),
+    scanner: itemScan({ client: fake.client, table: 'orders' }, options.read ?? {}, timing),
   };
 }
 
@@ -39,6 +37,18 @@ async function pagesOf(scanner: ReturnType<typeof itemScan>, cursor: string): Pr
   for await (const page of scanner.scan(cursor)) pages.push(page);
   return pages;
 }
+
+const cursorOf = (...segments: readonly string[]) =>
+  JSON.stringify({
+    key: [
+      { name: 'pk', type: 'S' },
+      { name: 'sk', type: 'N' },
+    ],
+    itemBytes: 0,
+    segments,
+  });
+
+const lastKeyOf = (key: string) => `{"Items":[],"Count":0,"LastEvaluatedKey":${key}}`;
 
 const textsOf = (pages: readonly ScannedPage[]) =>
   pages.flatMap(({ entries }) => entries.map(({ key, content }) => `${key} ${content?.toString('utf8')}`));
@@ -120,6 +130,33 @@ describe('a scan of a table', () => {
     await expect(pagesOf(dropped.scanner, cursor)).rejects.toMatchObject({ name: 'NotFoundError' });
   });
 
+  it('goes by the key that the table has now, when it was made anew since the last scan', async () => {
+    const { scanner, fake } = await open({
+      key: [['pk', 'S']],
+      script: ({ operation }, nth) =>
+        operation === 'DescribeTable' && nth === 1
+          ? {
+              body: JSON.stringify({
+                Table: {
+                  KeySchema: [
+                    { AttributeName: 'pk', KeyType: 'HASH' },
+                    { AttributeName: 'sk', KeyType: 'RANGE' },
+                  ],
+                  AttributeDefinitions: [
+                    { AttributeName: 'pk', AttributeType: 'S' },
+                    { AttributeName: 'sk', AttributeType: 'N' },
+                  ],
+                },
+              }),
+            }
+          : undefined,
+    });
+    await pagesOf(scanner, (await scanner.beginScan(NOW)).cursor);
+    for (const item of itemsOf(3)) fake.items.set(item.sk.N, { ...item, pk: { S: 'same' } });
+    const pages = await pagesOf(scanner, (await scanner.beginScan(NOW)).cursor);
+    expect(new Set(pages.flatMap(({ entries }) => entries.map(({ key }) => key))).size).toBe(3);
+  });
+
   it('looks for the table again after it was not there', async () => {
     const { scanner } = await open({
       script: ({ operation }, nth) =>
@@ -148,17 +185,22 @@ describe('a scan of a table', () => {
     ['an item without its key', '{"Items":[{"pk":{"S":"a"}}],"Count":1}'],
     ['an item of another type of key', '{"Items":[{"pk":{"S":"a"},"sk":{"S":"a"}}],"Count":1}'],
     ['a value of a type that is not known', '{"Items":[{"pk":{"S":"a"},"sk":{"N":"1"},"x":{"Q":1}}],"Count":1}'],
-    ['a last key that is none', '{"Items":[],"Count":0,"LastEvaluatedKey":{"pk":1}}'],
+    ['a last key that is not whole', lastKeyOf('{"pk":{"S":"a"}}')],
+    ['a last key of a longer key', lastKeyOf('{"pk":{"S":"a"},"sk":{"N":"1"},"tk":{"N":"1"}}')],
+    ['a last key that is none', lastKeyOf('{"pk":1,"sk":{"N":"1"}}')],
   ])('never takes a page for whole that has %s', async (_, body) => {
     const { scanner } = await open({ script: ({ operation }) => (operation === 'Scan' ? { body } : undefined) });
     const { cursor } = await scanner.beginScan(NOW);
     await expect(pagesOf(scanner, cursor)).rejects.toMatchObject({ name: 'IntegrityError' });
   });
 
-  it.each(['', '[]', '{}', '["middle"]', '["{"]', '["{\\"pk\\":1}"]'])('refuses %j as a cursor', async (cursor) => {
-    const { scanner } = await open();
-    await expect(pagesOf(scanner, cursor)).rejects.toMatchObject({ name: 'InvalidInputError' });
-  });
+  it.each(['', '[]', '{}', cursorOf(), cursorOf('middle'), cursorOf('{'), cursorOf('{"pk":1}')])(
+    'refuses %j as a cursor',
+    async (cursor) => {
+      const { scanner } = await open();
+      await expect(pagesOf(scanner, cursor)).rejects.toMatchObject({ name: 'InvalidInputError' });
+    },
+  );
 });
 
 describe('a budget of read units', () => {
@@ -197,7 +239,7 @@ describe('a budget of read units', () => {
       read: { maxReadUnitsPerSecond: 10 },
       script: ({ operation }, nth) => (operation === 'Scan' ? { body: JSON.stringify(page(nth)) } : undefined),
     });
-    expect(await pagesOf(scanner, '["start"]')).toHaveLength(6);
+    expect(await pagesOf(scanner, cursorOf('start'))).toHaveLength(6);
     expect(timing.nowMillis()).toBeGreaterThanOrEqual((5 * 50 - 10) * 100);
   });
 
