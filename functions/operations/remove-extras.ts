@@ -7,6 +7,9 @@ import { addProblem } from './restore-session.ts';
 import { chosenEntries, listTarget, type Restoring } from './restoring.ts';
 import { zipByKey } from './zip-by-key.ts';
 
+/** Removals that are under way side by side, where the target does not say. */
+const REMOVERS = 16;
+
 /**
  * For `exact`: removes from the target what the snapshot does not have. Directories go after what is in them. Returns the key after which it stopped
  * when time was short.
@@ -15,6 +18,7 @@ export async function removeExtras(restoring: Restoring): Promise<EntryKey | und
   const { target, session, cursor, chosen, deadline, input } = restoring;
   const listing = await restoring.listing();
   const open: { readonly key: EntryKey; needed: boolean }[] = [];
+  const atWork = sideBySide(target.writers ?? REMOVERS);
   const remove = async (key: EntryKey): Promise<void> => {
     try {
       if (!input.dryRun) await target.remove(key);
@@ -32,7 +36,9 @@ export async function removeExtras(restoring: Restoring): Promise<EntryKey | und
       last = open.at(-1)
     ) {
       open.pop();
-      if (!last.needed) await remove(last.key);
+      if (last.needed) continue;
+      await atWork.done();
+      await remove(last.key);
     }
   };
   const removedBefore = session.removed;
@@ -45,14 +51,37 @@ export async function removeExtras(restoring: Restoring): Promise<EntryKey | und
     if (left !== undefined) for (const directory of open) directory.needed = true;
     else if (right !== undefined && chosen.has(key)) {
       if (key.endsWith('/')) open.push({ key, needed: false });
-      else await remove(key);
+      else await atWork.start(() => remove(key));
     }
     if (!isOutOfTime(deadline)) continue;
+    await atWork.done();
     // What is left of an open directory is looked at again from its beginning; something was removed, so that this comes to an end.
     if (open[0] !== undefined && (input.dryRun || session.removed === removedBefore)) continue;
     stoppedAt = open[0] === undefined ? key : justBefore(open[0].key);
     break;
   }
   if (stoppedAt === undefined) await closeBefore(undefined);
+  await atWork.done();
   return stoppedAt;
+}
+
+/** Starts work as long as less than `limit` is under way. A failure surfaces with the next call, when all that is under way has ended. */
+function sideBySide(limit: number) {
+  const underWay = new Set<Promise<void>>();
+  const failures: unknown[] = [];
+  const done = async (): Promise<void> => {
+    await Promise.all(underWay);
+    if (failures.length > 0) throw failures[0];
+  };
+  return {
+    done,
+    async start(work: () => Promise<void>): Promise<void> {
+      if (failures.length > 0) await done();
+      while (underWay.size >= limit) await Promise.race(underWay);
+      const running = work()
+        .catch((error: unknown) => void failures.push(error))
+        .finally(() => underWay.delete(running));
+      underWay.add(running);
+    },
+  };
 }

@@ -24,8 +24,10 @@ const once = <Client>(make: () => Client): (() => Client) => {
   };
 };
 
-const ssm = once(() => new SSMClient(CLIENT_DEFAULTS));
-const secretsManager = once(() => new SecretsManagerClient(CLIENT_DEFAULTS));
+// Parameter Store takes some 40 requests a second and Secrets Manager some hundred: better to slow down than to be refused.
+const SLOW_SERVICE = { ...CLIENT_DEFAULTS, retryMode: 'adaptive' };
+const ssm = once(() => new SSMClient(SLOW_SERVICE));
+const secretsManager = once(() => new SecretsManagerClient(SLOW_SERVICE));
 const lambda = once(() => new LambdaClient(CLIENT_DEFAULTS));
 const tables = once(() => ({
   dynamoDb: new DynamoDBClient(CLIENT_DEFAULTS),

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { chmod, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Attributes, findKeyText, type Json } from '../core/entry.ts';
+import { type Attributes, type EntryKey, findKeyText, type Json } from '../core/entry.ts';
 import { findPlan, type HoldfastConfig } from '../core/plan.ts';
 import type { Ports, Sandbox, Target } from '../core/ports.ts';
 import { asFolder, formatUri, type PlaceUri, parseUri } from '../core/uri.ts';
@@ -50,10 +50,11 @@ export function makeSandbox(sourceUri: string, id: string, options: SandboxOptio
   const place = [...options.places, ...OWN_PLACES].map(parseUri).find((uri) => uri.scheme === kind);
   const uri = place && within(place, `holdfast-sandbox-${id}-${options.suffix}`);
   if (uri === undefined) return undefined;
-  const target = withoutTraps(options.openTarget(formatUri(uri)), uri.scheme);
+  const written = new Set<EntryKey>();
+  const target = withoutTraps(options.openTarget(formatUri(uri)), uri.scheme, (key) => written.add(key));
   // A directory that is not there is an absent target, and not an empty one.
   if (uri.scheme === 'file') mkdirSync(uri.path, { recursive: true, mode: 0o700 });
-  return { target, dispose: () => dispose(uri, target, options.remove) };
+  return { target, dispose: () => dispose(uri, target, written, options.remove) };
 }
 
 const ARCHIVES: readonly Json[] = ['GLACIER', 'DEEP_ARCHIVE'];
@@ -68,10 +69,11 @@ function trapsIn(kind: PlaceUri['scheme'], { storageClass }: Attributes): readon
   return [...(storageClass !== undefined && ARCHIVES.includes(storageClass) ? ['storageClass'] : []), 'objectLock'];
 }
 
-function withoutTraps(target: Target, kind: PlaceUri['scheme']): Target {
+function withoutTraps(target: Target, kind: PlaceUri['scheme'], onWrite: (key: EntryKey) => void): Target {
   return {
     ...target,
     write: async (entry, content) => {
+      if (kind === 'secretsmanager') onWrite(entry.key);
       const left = trapsIn(kind, entry.attributes).filter((name) => name in entry.attributes);
       if (left.length === 0) return target.write(entry, content);
       const kept = Object.entries(entry.attributes).filter(([name]) => !left.includes(name));
@@ -96,14 +98,18 @@ function within(place: PlaceUri, name: string): PlaceUri | undefined {
   }
 }
 
-async function dispose(uri: PlaceUri, target: Target, remove: SandboxRemoval): Promise<void> {
+/** @param written Secrets that were written: a listing may be minutes behind. */
+async function dispose(
+  uri: PlaceUri,
+  target: Target,
+  written: ReadonlySet<EntryKey>,
+  remove: SandboxRemoval,
+): Promise<void> {
   if (uri.scheme === 'file') return removeFolder(uri.path);
   if (uri.scheme === 'dynamodb') return remove.table(uri.table);
-  if (!('list' in target)) return;
-  for await (const { key } of target.list({}))
-    await (uri.scheme === 'secretsmanager'
-      ? remove.secret(`${uri.prefix}${findKeyText(key) ?? ''}`)
-      : target.remove(key));
+  if (uri.scheme === 'secretsmanager')
+    for (const key of written) await remove.secret(`${uri.prefix}${findKeyText(key) ?? ''}`);
+  else if ('list' in target) for await (const { key } of target.list({})) await target.remove(key);
 }
 
 /** Folders come back with the modes that they had, which may forbid to empty them. */

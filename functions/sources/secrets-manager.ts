@@ -28,10 +28,10 @@ export function secretsManagerSource(client: SecretsManagerClient, uri: SecretsM
 
 /**
  * Deletes a secret of a sandbox at once, beyond recall; absent is success.
- * @throws InvalidInputError for a name that does not begin with `holdfast-sandbox-`.
+ * @throws InvalidInputError for a name that does not begin with `holdfast-sandbox/`.
  */
 export async function deleteSecretNow(client: SecretsManagerClient, name: string): Promise<void> {
-  if (!/^\/?holdfast-sandbox-/.test(name))
+  if (!name.startsWith('holdfast-sandbox/'))
     throw new InvalidInputError(`secret ${name}: is not of a sandbox, so that it is not deleted beyond recall`);
   try {
     await sendWithheld(() =>

@@ -611,16 +611,16 @@ describe('removing a secret', () => {
   });
 
   it('deletes beyond recall in sandboxes only', async () => {
-    await deleteSecretNow(client, 'holdfast-sandbox-1/db');
+    await deleteSecretNow(client, 'holdfast-sandbox/1/db');
     expect(changes()).toEqual([
-      ['DeleteSecret', { SecretId: 'holdfast-sandbox-1/db', ForceDeleteWithoutRecovery: true }],
+      ['DeleteSecret', { SecretId: 'holdfast-sandbox/1/db', ForceDeleteWithoutRecovery: true }],
     ]);
     secrets.on(DeleteSecretCommand).rejects(absent());
-    await deleteSecretNow(client, 'holdfast-sandbox-1/db');
+    await deleteSecretNow(client, 'holdfast-sandbox/1/db');
     secrets.on(DeleteSecretCommand).rejects(refusal('ThrottlingException'));
-    await expect(deleteSecretNow(client, 'holdfast-sandbox-1/db')).rejects.toThrow(TransientError);
+    await expect(deleteSecretNow(client, 'holdfast-sandbox/1/db')).rejects.toThrow(TransientError);
     secrets.resetHistory();
-    for (const name of ['acme/db', 'acme/holdfast-sandbox-1'])
+    for (const name of ['acme/db', 'acme/holdfast-sandbox/1', 'holdfast-sandbox-of-ours/db'])
       await expect(deleteSecretNow(client, name)).rejects.toThrow(InvalidInputError);
     expect(changed()).toEqual([]);
   });
