@@ -7,11 +7,11 @@ import { deployedPlan } from '../../functions/runtime/deploy/deployed-plan.ts';
 import { FUNCTION_NAMES, type FunctionName, pascalCase } from '../../functions/runtime/deploy/function-names.ts';
 import { functionRoles } from '../../functions/runtime/deploy/function-roles.ts';
 import { EXAMPLE } from '../../functions/runtime/deploy/plan-source.ts';
-import { ROOT, statementsOf } from './package.ts';
+import { allStatementsOf, ROOT } from './package.ts';
 import { planFile } from './plans.ts';
 
 const PLAN = readFileSync(join(ROOT, EXAMPLE), 'utf8');
-const ROLES = functionRoles(deployedPlan(planFile(PLAN)).config, { stage: 'test', targets: [] });
+const ROLES = functionRoles(deployedPlan(planFile(PLAN)).config, { stage: 'test', targets: [], passRoles: [] });
 
 /** With which client a function does what a role allows, by the service's prefix in IAM; undefined where it takes none. */
 const CLIENTS: Readonly<Record<string, string | undefined>> = {
@@ -28,9 +28,7 @@ const CLIENTS: Readonly<Record<string, string | undefined>> = {
 
 /** The prefixes of all that a function's role allows. */
 function servicesOf(name: FunctionName): readonly string[] {
-  const role = ROLES[`${pascalCase(name)}Role`];
-  if (role === undefined) throw new Error(`${name} has no role`);
-  const actions = statementsOf(role).flatMap(({ Action }) => Action);
+  const actions = allStatementsOf(ROLES, `${pascalCase(name)}Role`).flatMap(({ Action }) => Action);
   return [...new Set(actions.map((action) => action.split(':')[0] ?? ''))];
 }
 

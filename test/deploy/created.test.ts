@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import * as z from 'zod';
 import { deployment } from '../../functions/runtime/deploy/deployment.ts';
 import { type Packaged, packageService, ROOT } from './package.ts';
-import { planFile } from './plans.ts';
+import { planFile, STACK } from './plans.ts';
 
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
 
@@ -50,8 +50,7 @@ vaults:
   far: { url: "s3://the-far-vault" }
 plans:
   app: { sources: [${sources}], vault: main, replicateTo: [far], objectives: { rpo: 90m, rto: 4h } }`);
-  const options = { service: 'holdfast', stage: 'prod', region: 'eu-west-1', existingVaults: [], restoreTargets: [] };
-  const alarms = Object.values(deployment(config, options).Resources).filter(
+  const alarms = Object.values(deployment(config, STACK).Resources).filter(
     ({ Type }) => Type === 'AWS::CloudWatch::Alarm',
   );
   const [, told] = /alarms: (\d+) of 0\.10 USD/.exec(README) ?? [];

@@ -3,12 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { formatUri } from '../../functions/core/uri.ts';
 import type { Resources } from '../../functions/runtime/deploy/cloudformation.ts';
-import { deployedPlan } from '../../functions/runtime/deploy/deployed-plan.ts';
+import { deployedPlan, sourcesOf } from '../../functions/runtime/deploy/deployed-plan.ts';
 import { deployment } from '../../functions/runtime/deploy/deployment.ts';
 import { EXAMPLE, readPlanSource } from '../../functions/runtime/deploy/plan-source.ts';
-import { statementsOf } from './package.ts';
-import { onePlan, planFile } from './plans.ts';
+import { allStatementsOf } from './package.ts';
+import { onePlan, planFile, STACK } from './plans.ts';
 
 const HYBRID = `
 # a comment
@@ -22,7 +23,7 @@ plans:
 `;
 
 describe('what an account can run', () => {
-  it('is plans of buckets, replicated into buckets', () => {
+  it('is plans of places in AWS, replicated into buckets', () => {
     const { config } = deployedPlan(planFile(HYBRID));
     expect(Object.keys(config.plans)).toEqual(['app']);
     expect(config.plans.app?.replicateTo).toEqual([]);
@@ -53,7 +54,28 @@ describe('what an account can run', () => {
     const mixed = planFile(`
 vaults: { main: { url: "s3://the-vault" } }
 plans: { app: { sources: ["s3://the-source/", "file:///home"], vault: main } }`);
-    expect(() => deployedPlan(mixed)).toThrow(/mixes file:\/\/\/home/);
+    expect(() => deployedPlan(mixed)).toThrow(/mixes file:\/\/\/home with sources in AWS/);
+  });
+
+  it.each(['s3://the-source/', 'dynamodb://orders', 'ssm:///acme/', 'secretsmanager://acme/', 'lambda://acme-*'])(
+    'a plan that mixes a directory with %s is refused',
+    (source) => {
+      const mixed = planFile(`
+vaults: { main: { url: "s3://the-vault" } }
+plans: { app: { sources: ["file:///home", "${source}"], vault: main } }`);
+      expect(() => deployedPlan(mixed)).toThrow(/mixes file:\/\/\/home with sources in AWS/);
+    },
+  );
+
+  it('is sources of every kind that is in AWS', () => {
+    const sources = ['s3://b3t/a/', 'dynamodb://orders', 'ssm:///acme/', 'secretsmanager://acme/', 'lambda://acme-*'];
+    const { config, notices } = deployedPlan(
+      planFile(`
+vaults: { main: { url: "s3://the-vault" } }
+plans: { app: { sources: ${JSON.stringify(sources)}, vault: main } }`),
+    );
+    expect(sourcesOf(config).map(formatUri)).toEqual(sources);
+    expect(notices).toEqual([]);
   });
 
   it('a file without a plan for the account is refused', () => {
@@ -63,6 +85,7 @@ plans: { app: { sources: ["s3://the-source/", "file:///home"], vault: main } }`)
   it.each([
     ['a source', 's3://the-vault/elsewhere/', ''],
     ['a sandbox', 's3://the-source/', 'verify: { sandbox: "s3://the-vault/elsewhere/" }'],
+    ['an export', { uri: 'dynamodb://orders', engine: 'export', exportTo: 's3://the-vault/elsewhere/' }, ''],
   ])('%s in the bucket of a vault is refused', (_, source, more) => {
     const vaults = '  main: { url: "s3://the-vault/vault/" }';
     expect(() => deployedPlan(onePlan({ source, more, vaults }))).toThrow(/in the bucket of vault "main"/);
@@ -70,10 +93,8 @@ plans: { app: { sources: ["s3://the-source/", "file:///home"], vault: main } }`)
 });
 
 describe('a deployment', () => {
-  const options = { service: 'holdfast', stage: 'test', region: 'eu-west-1', existingVaults: [], restoreTargets: [] };
-
   it('never lets a restore write to a vault', () => {
-    expect(() => deployment(onePlan(), { ...options, restoreTargets: ['s3://the-vault/'] })).toThrow(
+    expect(() => deployment(onePlan(), { ...STACK, restoreTargets: ['s3://the-vault/'] })).toThrow(
       /a restore never writes to a vault/,
     );
   });
@@ -85,7 +106,7 @@ describe('a deployment', () => {
 
   it('makes the buckets of its own region in the main stack, and the others in stacks of their own', () => {
     const vaults = '\n  main: { url: "s3://the-vault" }\n  far: { url: "s3://the-far-vault", region: us-east-1 }';
-    const { Resources, vaultStacks } = deployment(onePlan({ vaults }), options);
+    const { Resources, vaultStacks } = deployment(onePlan({ vaults }), STACK);
     expect(bucketNames(Resources)).toEqual(['the-vault']);
     expect(vaultStacks.name).toBe('holdfast-test-vaults');
     expect([...vaultStacks.templates].map(([region, template]) => [region, bucketNames(template.Resources)])).toEqual([
@@ -96,10 +117,10 @@ describe('a deployment', () => {
   it('of two stages shares no name of a stack', () => {
     const vaults = '  main: { url: "s3://the-vault", region: us-east-1 }';
     const names = ['test', 'prod'].map(
-      (stage) => deployment(onePlan({ vaults }), { ...options, stage }).vaultStacks.name,
+      (stage) => deployment(onePlan({ vaults }), { ...STACK, stage }).vaultStacks.name,
     );
     expect(new Set(names).size).toBe(2);
-    expect(() => deployment(onePlan({ vaults }), { ...options, stage: 'test-vaults' })).toThrow(/choose a stage/);
+    expect(() => deployment(onePlan({ vaults }), { ...STACK, stage: 'test-vaults' })).toThrow(/choose a stage/);
   });
 
   describe('after a change of the plan file', () => {
@@ -112,7 +133,7 @@ describe('a deployment', () => {
               .join('')}`,
           ),
         ).config,
-        options,
+        STACK,
       ).Resources;
     const before = file(['one', 'two'], ['one', 'two']);
 
@@ -126,7 +147,7 @@ describe('a deployment', () => {
     });
 
     it.each(['VerifyRole', 'RestoreRole'])('without a plan, %s still reads its recovery points', (role) => {
-      const reads = statementsOf({ Type: '', Properties: file(['one', 'two'], ['one'])[role]?.Properties ?? {} });
+      const reads = allStatementsOf(file(['one', 'two'], ['one']), role);
       expect(reads.filter(({ Action }) => Action.includes('s3:GetObject')).flatMap(({ on }) => on)).toContain(
         'arn:<AWS::Partition>:s3:::vault-two/*',
       );
@@ -134,10 +155,10 @@ describe('a deployment', () => {
 
     it('without a plan, nothing more is written to its vault', () => {
       const after = file(['one', 'two'], ['one']);
-      const writers = Object.entries(after)
-        .filter(([, { Type }]) => Type === 'AWS::IAM::Role')
-        .filter(([, { Type, Properties }]) =>
-          statementsOf({ Type, Properties }).some(
+      const writers = Object.keys(after)
+        .filter((id) => after[id]?.Type === 'AWS::IAM::Role')
+        .filter((id) =>
+          allStatementsOf(after, id).some(
             ({ Action, on }) => Action.includes('s3:PutObject') && on.some((arn) => arn.includes('vault-two')),
           ),
         );
@@ -159,7 +180,7 @@ vaults: { main: { url: "s3://the-vault" } }
 plans:
   one: { sources: ["s3://one/"], vault: main, notify: [a@example.com, b@example.com] }
   two: { sources: ["s3://two/"], vault: main, notify: [a@example.com] }`);
-    const endpoints = Object.values(deployment(config, options).Resources)
+    const endpoints = Object.values(deployment(config, STACK).Resources)
       .filter((resource) => resource.Type === 'AWS::SNS::Subscription')
       .map((resource) => resource.Properties.Endpoint);
     expect(endpoints).toEqual(['a@example.com', 'b@example.com']);

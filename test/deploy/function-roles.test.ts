@@ -17,6 +17,7 @@ const ROLES = functionRoles(CONFIG, {
     { scheme: 's3', bucket: 'one', prefix: '' },
     { scheme: 's3', bucket: 'two', prefix: '' },
   ],
+  passRoles: [],
 });
 
 function roleOf(name: FunctionName) {
@@ -106,9 +107,16 @@ describe('what functions may do to a source', () => {
 });
 
 describe('the work bucket', () => {
-  it('a verification deletes in the sandbox only', () => {
-    const deletes = roleOf('verify').filter(({ Action }) => Action.includes('s3:DeleteObject'));
-    expect(deletes.flatMap(({ on }) => on)).toEqual([`${WORK}/sandbox/*`]);
+  it.each<[FunctionName, readonly string[]]>([
+    ['take-inventory', []],
+    ['take-snapshot', []],
+    ['commit-snapshot', ['runs/*']],
+    ['verify', ['sandbox/*', 'verifications/*']],
+    ['restore', ['*', 'one/*', 'two/*']],
+  ])('%s deletes in %j and nowhere else', (name, folders) => {
+    const deletes = roleOf(name).filter(({ Action }) => Action.includes('s3:DeleteObject'));
+    const where = deletes.flatMap(({ on }) => on.map((arn) => arn.replace(/^<WorkBucket.Arn>\/|^.*:::/, '')));
+    expect(where.sort()).toEqual(folders);
   });
 
   it.each<FunctionName>(['start-run', 'record-failure', 'finish-run'])('%s does nothing there', (name) => {
@@ -151,13 +159,13 @@ describe('characters that mean something in a policy', () => {
     const odd = planFile(`
 vaults: { main: { url: "s3://main-vault" } }
 plans: { app: { sources: ["s3://one/a*b?c$d/"], vault: main } }`);
-    const role = functionRoles(odd, { stage: 'test', targets: [] }).TakeSnapshotRole;
+    const role = functionRoles(odd, { stage: 'test', targets: [], passRoles: [] }).TakeSnapshotRole;
     if (role === undefined) throw new Error('take-snapshot has no role');
     expect(statementsOf(role).flatMap(({ on }) => on)).toContain(`arn:<AWS::Partition>:s3:::one/a\${*}b\${?}c\${$}d/*`);
   });
 });
 
 it('every function has a role, and every role a function', () => {
-  expect(Object.keys(ROLES)).toHaveLength(FUNCTION_NAMES.length);
+  expect(Object.values(ROLES).map(({ Type }) => Type)).toEqual(FUNCTION_NAMES.map(() => 'AWS::IAM::Role'));
   for (const name of FUNCTION_NAMES) expect(roleOf(name).length).toBeGreaterThan(0);
 });

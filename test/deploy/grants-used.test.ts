@@ -2,23 +2,20 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { FUNCTION_NAMES, type FunctionName } from '../../functions/runtime/deploy/function-names.ts';
+import { FUNCTION_NAMES, type FunctionName, pascalCase } from '../../functions/runtime/deploy/function-names.ts';
 import { functionRoles } from '../../functions/runtime/deploy/function-roles.ts';
-import { ROOT, statementsOf } from './package.ts';
+import { allStatementsOf, ROOT } from './package.ts';
 import { planFile } from './plans.ts';
 
 const ROLES = functionRoles(
   planFile(`
 vaults: { main: { url: "s3://main-vault" }, far: { url: "s3://far-vault" } }
 plans: { app: { sources: ["s3://the-source/"], vault: main, replicateTo: [far] } }`),
-  { stage: 'test', targets: [{ scheme: 's3', bucket: 'the-target', prefix: '' }] },
+  { stage: 'test', targets: [{ scheme: 's3', bucket: 'the-target', prefix: '' }], passRoles: [] },
 );
 
 function actionsOf(name: FunctionName, on?: string): ReadonlySet<string> {
-  const pascal = name.replace(/(^|-)(\w)/g, (_, __, letter: string) => letter.toUpperCase());
-  const role = ROLES[`${pascal}Role`];
-  if (role === undefined) throw new Error(`${name} has no role`);
-  const statements = statementsOf(role).filter(
+  const statements = allStatementsOf(ROLES, `${pascalCase(name)}Role`).filter(
     (statement) => on === undefined || statement.on.some((arn) => arn.includes(on)),
   );
   return new Set(statements.flatMap(({ Action }) => Action));

@@ -2,10 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { InvalidInputError } from '../../functions/core/errors.ts';
 import { deployment } from '../../functions/runtime/deploy/deployment.ts';
 import { RESERVED_RESOURCES } from '../../functions/runtime/deploy/limits.ts';
-import { type Packaged, packageService } from './package.ts';
-import { planFile } from './plans.ts';
-
-const OPTIONS = { service: 'holdfast', stage: 'prod', region: 'eu-west-1', existingVaults: [], restoreTargets: [] };
+import { allStatementsOf, type Packaged, packageService, spell } from './package.ts';
+import { planFile, STACK } from './plans.ts';
+import { actionsOn, ownArnText } from './policy.ts';
 
 /** A plan of sources in buckets of their own, or in one. */
 const planOf = (count: number, { bucket = 'acme-application-uploads', more = '' } = {}) =>
@@ -20,8 +19,7 @@ plans:
     replicateTo: [far]
     objectives: { rpo: 90m, rto: 4h }`);
 
-const deployed = (count: number, more?: string) =>
-  deployment(planOf(count, more === undefined ? {} : { more }), OPTIONS);
+const deployed = (count: number, more?: string) => deployment(planOf(count, more === undefined ? {} : { more }), STACK);
 
 describe('the limits of a stack', () => {
   it('let twenty sources in buckets of their own through', () => {
@@ -43,13 +41,63 @@ describe('the limits of a stack', () => {
 
   it('lay it on the places of restores where there are too many of those', () => {
     const restoreTargets = Array.from({ length: 60 }, (_, n) => `s3://acme-application-restores-${n}/`);
-    expect(() => deployment(planOf(1), { ...OPTIONS, restoreTargets })).toThrow(
+    expect(() => deployment(planOf(1), { ...STACK, restoreTargets })).toThrow(
       /RestoreRole.*every vault of the plan file and for 60 places in the parameter restoreTargets; name fewer/,
     );
   });
 
   it('refuse more resources than CloudFormation takes, and say the mend', () => {
     expect(() => deployed(70, 'in one bucket')).toThrow(/asks for \d+ resources.*holds 500.*deploy some/);
+  });
+});
+
+describe('what a role may do to tables, parameters, secrets and functions', () => {
+  const KINDS = {
+    table: (n: number) => ({ uri: `dynamodb://${'t'.repeat(240)}-${n}`, engine: 'export' }),
+    parameter: (n: number) => `ssm:///${'p'.repeat(240)}/${n}/`,
+    secret: (n: number) => `secretsmanager://${'s'.repeat(240)}/${n}/`,
+    function: (n: number) => `lambda://${'f'.repeat(58)}-${n}`,
+  };
+  const isJoin = (value: unknown): boolean => typeof value === 'object' && value !== null && 'Fn::Join' in value;
+  const inAccount = (value: unknown): string =>
+    spell(value)
+      .replace('<AWS::Partition>', 'aws')
+      .replace('<AWS::Region>', 'ap-southeast-1')
+      .replace('<AWS::AccountId>', '123456789012');
+  const many = (kind: keyof typeof KINDS, count: number) =>
+    deployment(
+      planFile(`
+vaults: { main: { url: "s3://the-vault" } }
+plans: { app: { sources: ${JSON.stringify(Array.from({ length: count }, (_, n) => KINDS[kind](n)))}, vault: main } }`),
+      STACK,
+    ).Resources;
+
+  it.each(['table', 'parameter', 'secret', 'function'] as const)(
+    'is divided into policies that IAM takes, however long the names: twenty times a %s',
+    (kind) => {
+      const policies = Object.values(many(kind, 20)).filter(({ Type }) => Type === 'AWS::IAM::ManagedPolicy');
+      expect(policies.length).toBeGreaterThan(0);
+      // As IAM counts it, with an account's number and the longest name of a region in place.
+      const documents = policies.map(({ Properties }) =>
+        JSON.stringify(Properties.PolicyDocument, (_, value: unknown) => (isJoin(value) ? inAccount(value) : value)),
+      );
+      expect(documents.filter((document) => /Fn::Join|<AWS/.test(document))).toEqual([]);
+      expect(documents.filter((document) => document.length > 6144)).toEqual([]);
+    },
+  );
+
+  it('loses nothing where it is divided', () => {
+    const [few, all] = [many('function', 1), many('function', 20)];
+    const arn = ownArnText('lambda', `function:${KINDS.function(0).slice('lambda://'.length)}`);
+    const last = ownArnText('lambda', `function:${KINDS.function(19).slice('lambda://'.length)}`);
+    for (const role of ['TakeInventoryRole', 'TakeSnapshotRole', 'RestoreRole'])
+      expect(actionsOn(allStatementsOf(all, role), last)).toEqual(actionsOn(allStatementsOf(few, role), arn));
+  });
+
+  it('is refused where it takes more policies than IAM attaches to a role, with the mend', () => {
+    expect(() => many('table', 60)).toThrow(
+      /Role would have \d+ policies beside its own, and IAM attaches 10: it is for every place.*deploy some/,
+    );
   });
 });
 
@@ -62,7 +110,7 @@ vaults:
 ${names.map((name) => `  ${name}: { url: "s3://acme-${name}", region: us-east-1, lock: { mode: compliance, days: 30 } }`).join('\n')}
 plans:
   app: { sources: ["s3://the-source/"], vault: main }`);
-    return () => deployment(config, { ...OPTIONS, existingVaults }).vaultStacks.templates.get('us-east-1');
+    return () => deployment(config, { ...STACK, existingVaults }).vaultStacks.templates.get('us-east-1');
   };
 
   it('holds thirty locked vaults', () => {
@@ -105,8 +153,8 @@ describe('what is reserved', () => {
 
   it('is enough for all that is not derived from the plan file', () => {
     const all = Object.keys(packaged.template.Resources);
-    // Logical ids of derived resources end in a hash, or are those of roles and of alarms on the stack itself.
-    const own = all.filter((id) => !/[0-9a-f]{16}$|Alarm$/.test(id));
+    // Logical ids of derived resources end in a hash, or are those of roles and their policies and of alarms on the stack itself.
+    const own = all.filter((id) => !/[0-9a-f]{16}$|Alarm$|Policy\d+$/.test(id));
     expect(own.length).toBeGreaterThan(20);
     expect(own.length).toBeLessThanOrEqual(RESERVED_RESOURCES);
   });

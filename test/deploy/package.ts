@@ -88,18 +88,47 @@ const statementSchema = z.object({
   Resource: resources,
   Condition: z.record(z.string(), z.record(z.string(), z.unknown())).optional(),
 });
-export type RoleStatement = z.output<typeof statementSchema>;
+type RoleStatement = z.output<typeof statementSchema>;
 
 const roleSchema = z.object({
   Policies: z.array(z.object({ PolicyDocument: z.object({ Statement: z.array(statementSchema) }) })),
 });
 
-/** Every statement of a role, its resources as text in which references stand as `<LogicalId>`. */
-export function statementsOf(role: TemplateResource): readonly (RoleStatement & { readonly on: readonly string[] })[] {
+/** A statement with its resources as text. */
+export type Spelled = RoleStatement & { readonly on: readonly string[] };
+
+/** Every statement that stands in a role itself, its resources as text in which references stand as `<LogicalId>`. */
+export function statementsOf(role: Pick<TemplateResource, 'Properties'>): readonly Spelled[] {
   return roleSchema
     .parse(role.Properties)
     .Policies.flatMap(({ PolicyDocument }) => PolicyDocument.Statement)
-    .map((statement) => ({ ...statement, on: statement.Resource.map(spell) }));
+    .map(withSpelledResources);
+}
+
+function withSpelledResources(statement: RoleStatement): Spelled {
+  return { ...statement, on: statement.Resource.map(spell) };
+}
+
+const attachedSchema = z.object({
+  PolicyDocument: z.object({ Statement: z.array(statementSchema) }),
+  Roles: z.array(z.unknown()).transform((roles) => roles.map(spell)),
+});
+
+/** Every statement of a role and of the managed policies that are attached to it. */
+export function allStatementsOf(
+  resources: Readonly<Record<string, Pick<TemplateResource, 'Type' | 'Properties'>>>,
+  roleId: string,
+): readonly Spelled[] {
+  const role = resources[roleId];
+  if (role === undefined) throw new Error(`there is no ${roleId}`);
+  const attached = Object.values(resources)
+    .filter(({ Type }) => Type === 'AWS::IAM::ManagedPolicy')
+    .map(({ Properties }) => attachedSchema.parse(Properties))
+    .filter(({ Roles }) => Roles.includes(`<${roleId}>`));
+  return [
+    ...statementsOf(role),
+    ...attached.flatMap(({ PolicyDocument }) => PolicyDocument.Statement).map(withSpelledResources),
+  ];
 }
 
 const joined = z.object({ 'Fn::Join': z.tuple([z.literal(''), z.array(z.unknown())]) });

@@ -1,6 +1,17 @@
 /** Plan files for tests of what is derived from them. */
 import type { HoldfastConfig } from '../../functions/core/plan.ts';
+import type { DeploymentOptions } from '../../functions/runtime/deploy/deployment.ts';
 import { parsePlanFile } from '../../functions/runtime/plan-file.ts';
+
+/** A deployment that names nothing but where it is. */
+export const STACK = {
+  service: 'holdfast',
+  stage: 'test',
+  region: 'eu-west-1',
+  existingVaults: [],
+  restoreTargets: [],
+  passRoles: [],
+} satisfies DeploymentOptions;
 
 /** The configuration of a plan file's text. */
 export const planFile = (text: string): HoldfastConfig => parsePlanFile(text, 'holdfast.yml');
@@ -13,7 +24,7 @@ export function onePlan({
 }: {
   readonly more?: string;
   readonly vaults?: string;
-  readonly source?: string;
+  readonly source?: string | object;
 } = {}): HoldfastConfig {
   return planFile(`
 vaults:

@@ -62,7 +62,7 @@ function framework(
     },
   );
   const properties: Readonly<Record<string, unknown>> = {
-    'custom.holdfast': { config: '', existingVaults: options.existingVaults ?? '', restoreTargets: '' },
+    'custom.holdfast': { config: '', existingVaults: options.existingVaults ?? '', restoreTargets: '', passRoles: '' },
     service: 'holdfast',
     'provider.region': 'eu-west-1',
   };

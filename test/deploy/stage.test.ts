@@ -3,7 +3,7 @@ import { InvalidInputError } from '../../functions/core/errors.ts';
 import { deployment } from '../../functions/runtime/deploy/deployment.ts';
 import { assertStage } from '../../functions/runtime/deploy/stage.ts';
 import { type Packaged, packageService, spell } from './package.ts';
-import { onePlan } from './plans.ts';
+import { onePlan, STACK } from './plans.ts';
 
 const LONGEST = `${'x'.repeat(18)}-${'Y9'.repeat(10)}`;
 
@@ -17,8 +17,7 @@ describe('a stage', () => {
   });
 
   it('that cannot be is refused before anything is deployed, with the longest that can', () => {
-    const options = { service: 'holdfast', region: 'eu-west-1', existingVaults: [], restoreTargets: [] };
-    expect(() => deployment(onePlan(), { ...options, stage: `${LONGEST}z` })).toThrow(
+    expect(() => deployment(onePlan(), { ...STACK, stage: `${LONGEST}z` })).toThrow(
       /cannot be a stage, because names such as holdfast-STAGE-commit-snapshot.*64 characters; choose one of at most 39 of/,
     );
   });

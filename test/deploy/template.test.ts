@@ -6,7 +6,15 @@ import { catalogueTableDefinition } from '../../functions/catalogue/keys.ts';
 import { METRIC_NAMES } from '../../functions/core/events.ts';
 import { MACHINE_NAMES, machineId } from '../../functions/runtime/deploy/stack-alarms.ts';
 import { readAlarm } from './alarm.ts';
-import { type Packaged, packageService, resourcesOf, spell, statementsOf, templateSchema } from './package.ts';
+import {
+  allStatementsOf,
+  type Packaged,
+  packageService,
+  resourcesOf,
+  spell,
+  statementsOf,
+  templateSchema,
+} from './package.ts';
 
 /** A prefix that is a variable of the framework's, were it in serverless.yml. */
 const PLAN = `
@@ -22,6 +30,9 @@ plans:
     schedule: { full: "cron(0 2 ? * SUN *)", incremental: "rate(1 hour)", timezone: Europe/London }
     objectives: { rpo: 90m, rto: 4h }
     notify: [ops@example.com]
+  kinds:
+    sources: [{ uri: dynamodb://orders, engine: export }, ssm:///acme/, secretsmanager://acme/, lambda://acme-*]
+    vault: main
 `;
 const ODD_SOURCE = `s3://the-source/\${env:HOME}/\\\${self:service}/`;
 
@@ -52,7 +63,9 @@ function get(logicalId: string) {
 
 describe('roles', () => {
   const everyStatement = () =>
-    [...of('AWS::IAM::Role')].flatMap(([id, role]) => statementsOf(role).map((statement) => ({ id, ...statement })));
+    [...of('AWS::IAM::Role').keys()].flatMap((id) =>
+      allStatementsOf(packaged.template.Resources, id).map((statement) => ({ id, ...statement })),
+    );
 
   it('there is one for each function, each machine, and the schedules', () => {
     expect(of('AWS::IAM::Role').size).toBe(9 + MACHINE_NAMES.length + 1);
@@ -64,10 +77,25 @@ describe('roles', () => {
 
   it('allow on everything only what AWS offers no resource for', () => {
     const onAll = everyStatement().filter(({ on }) => on.includes('*'));
-    // Service Authorization Reference: X-Ray, and the log deliveries of CloudWatch Logs, know no resources.
-    const without =
-      /^(xray:(Put|Get)\w+|logs:\w+LogDelivery|logs:ListLogDeliveries|logs:(Put|Describe)ResourcePolic\w+|logs:DescribeLogGroups)$/;
-    expect(onAll.flatMap(({ Action }) => Action).filter((action) => !without.test(action))).toEqual([]);
+    // Service Authorization Reference: none of these has a type of resource.
+    const without = [
+      // X-Ray, and the log deliveries of CloudWatch Logs.
+      /^xray:(Put|Get)\w+$/,
+      /^logs:(\w+LogDelivery|ListLogDeliveries|(Put|Describe)ResourcePolic\w+|DescribeLogGroups)$/,
+      // What lists things cannot be narrowed to some of them; none of it tells a value but for the variables of functions.
+      /^ssm:DescribeParameters$/,
+      /^secretsmanager:ListSecrets$/,
+      /^lambda:List(Functions|EventSourceMappings|LayerVersions)$/,
+      // An event source is made for one function, which a condition names.
+      /^lambda:CreateEventSourceMapping$/,
+      // Networks into which a restored function is put.
+      /^ec2:Describe(SecurityGroups|Subnets|Vpcs)$/,
+      // What Application Auto Scaling describes; it changes single targets, which have ARNs.
+      /^application-autoscaling:Describe(ScalableTargets|ScalingPolicies|ScheduledActions)$/,
+    ];
+    const actions = onAll.flatMap(({ Action }) => Action);
+    expect(actions.filter((action) => !without.some((one) => one.test(action)))).toEqual([]);
+    expect(without.filter((one) => !actions.some((action) => one.test(action)))).toEqual([]);
   });
 
   it('name their resources up to the account at least', () => {
@@ -187,7 +215,8 @@ describe('alarms and schedules', () => {
 
   it('a source whose name looks like a variable is watched under its own name', () => {
     const sources = [...of('AWS::CloudWatch::Alarm').values()].map((alarm) => readAlarm(alarm).dimensions.source);
-    expect(new Set(sources.filter((source) => source !== undefined))).toEqual(new Set([ODD_SOURCE]));
+    const inS3 = sources.filter((source) => source?.startsWith('s3://'));
+    expect(new Set(inS3)).toEqual(new Set([ODD_SOURCE]));
   });
 
   it('every schedule of the plan is there', () => {

@@ -21,6 +21,9 @@ export type Statement = {
   readonly Condition?: { readonly [operator: string]: { readonly [key: string]: Json } };
 };
 
+/** A policy of such statements. */
+export const policyOf = (statements: readonly Statement[]): Json => ({ Version: '2012-10-17', Statement: statements });
+
 /**
  * A logical id of 16 hex digits after its kind: the same names give the same id for ever, so that an update never replaces what did not
  * change, and different names never meet (user text is neither unique nor allowed once it is cut down to letters and digits).

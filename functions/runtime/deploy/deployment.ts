@@ -1,12 +1,12 @@
 /** All that is derived from a plan file for one stage in one region: the part of the stack that serverless.yml does not spell out. */
 import { InvalidInputError } from '../../core/errors.ts';
 import type { HoldfastConfig } from '../../core/plan.ts';
-import type { S3Uri } from '../../core/uri.ts';
 import { alarmNotices, alarmResources } from './alarms.ts';
 import { logicalId, type Resources, ref } from './cloudformation.ts';
-import { s3, sourcesOf } from './deployed-plan.ts';
+import { type ReachedPlace, reached, sourcesOf } from './deployed-plan.ts';
 import { functionRoles } from './function-roles.ts';
 import { assertTemplatesWithinLimits, assertWithinLimits } from './limits.ts';
+import { assertSourcesForeign, assertTargetForeign } from './own-places.ts';
 import { scheduleResources } from './schedules.ts';
 import { stackAlarmResources } from './stack-alarms.ts';
 import { assertStage } from './stage.ts';
@@ -19,8 +19,10 @@ export interface DeploymentOptions {
   readonly region: string;
   /** Names of vaults whose buckets are there already and stay as they are. */
   readonly existingVaults: readonly string[];
-  /** Places (`s3://bucket/prefix`) that a restore may write to; none named: the buckets of the sources, and the work bucket. */
+  /** URIs of places that a restore may write to; none named: the sources, of those in S3 the whole buckets. The work bucket in any case. */
   readonly restoreTargets: readonly string[];
+  /** ARNs of roles that a restored function may be given; none named: none. */
+  readonly passRoles: readonly string[];
 }
 
 export interface Deployment {
@@ -41,11 +43,13 @@ export interface Deployment {
 export function deployment(config: HoldfastConfig, options: DeploymentOptions): Deployment {
   const { service, stage, region, existingVaults } = options;
   assertStage(options);
+  assertSourcesForeign(config, options);
+  const passRoles = options.passRoles.map(roleArn);
   const prefix = `${service}-${stage}`;
   const buckets = vaultBuckets(config, { region, existing: existingVaults });
   const resources = {
     ...vaultBucketResources(buckets.filter((bucket) => bucket.region === region)),
-    ...functionRoles(config, { stage, targets: restoreTargets(config, buckets, options) }),
+    ...functionRoles(config, { stage, targets: restoreTargets(config, buckets, options), passRoles }),
     ...scheduleResources(config),
     ...alarmResources(config, { prefix, stage }),
     ...stackAlarmResources({ prefix }),
@@ -82,16 +86,28 @@ function subscriptions(config: HoldfastConfig): Resources {
 function restoreTargets(
   config: HoldfastConfig,
   buckets: readonly VaultBucket[],
-  { restoreTargets: named }: DeploymentOptions,
-): readonly S3Uri[] {
-  const targets =
-    named.length > 0 ? named.map(s3) : sourcesOf(config).map(({ scheme, bucket }) => ({ scheme, bucket, prefix: '' }));
-  for (const { bucket } of targets) {
-    const taken = buckets.find((candidate) => candidate.bucket === bucket);
+  options: DeploymentOptions,
+): readonly ReachedPlace[] {
+  const { restoreTargets: named } = options;
+  const targets = named.length > 0 ? named.map(reached) : sourcesOf(config).map(withWholeBucket);
+  for (const target of targets) {
+    assertTargetForeign(target, config, options);
+    const taken = buckets.find(({ bucket }) => target.scheme === 's3' && bucket === target.bucket);
     if (taken !== undefined)
       throw new InvalidInputError(
-        `restoreTargets names ${bucket}, the bucket of vault "${taken.vaults[0]}"; a restore never writes to a vault`,
+        `restoreTargets names ${taken.bucket}, the bucket of vault "${taken.vaults[0]}"; a restore never writes to a vault`,
       );
   }
   return targets;
+}
+
+const withWholeBucket = (place: ReachedPlace): ReachedPlace =>
+  place.scheme === 's3' ? { ...place, prefix: '' } : place;
+
+/** Of one role, and no pattern: who may pass a role may do what it may. */
+function roleArn(text: string): string {
+  if (/^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]+$/.test(text)) return text;
+  throw new InvalidInputError(
+    `the parameter passRoles names "${text}", which is not the ARN of a role; write arn:aws:iam::123456789012:role/name`,
+  );
 }

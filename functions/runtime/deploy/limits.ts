@@ -1,11 +1,14 @@
 /** What AWS takes of one stack, so that a plan file that asks for more is told before anything is deployed, and not half-way. */
 import type { Json } from '../../core/entry.ts';
 import { InvalidInputError } from '../../core/errors.ts';
-import type { Resources } from './cloudformation.ts';
+import { type Resource, type Resources, ref } from './cloudformation.ts';
 import type { VaultTemplate } from './vault-stacks.ts';
 
 /** Of all inline policies of a role together, without white space (IAM user guide, "IAM and AWS STS quotas"). */
 const POLICY_CHARACTERS = 10_240;
+/** Of one managed policy, and how many of them a role has (same place; the number can be raised). */
+export const MANAGED_POLICY_CHARACTERS = 6144;
+const MANAGED_POLICIES = 10;
 /** Of one template (CloudFormation user guide, "CloudFormation quotas"). */
 const STACK_RESOURCES = 500;
 /** What serverless.yml and the framework put beside the derived resources, and some to spare. */
@@ -18,7 +21,7 @@ const MEND =
 
 /**
  * @param options.restoreTargets how many places the parameter of that name names.
- * @throws InvalidInputError for a role whose policy IAM would refuse, or more resources than a stack holds.
+ * @throws InvalidInputError for a role whose policies IAM would refuse, or more resources than a stack holds.
  */
 export function assertWithinLimits(resources: Resources, options: { readonly restoreTargets: number }): void {
   const count = Object.keys(resources).length;
@@ -28,13 +31,24 @@ export function assertWithinLimits(resources: Resources, options: { readonly res
     );
   for (const [id, { Type, Properties }] of Object.entries(resources)) {
     if (Type !== 'AWS::IAM::Role') continue;
-    const characters = JSON.stringify(longest(Properties.Policies ?? [])).length;
+    const characters = charactersOf(Properties.Policies ?? []);
     if (characters > POLICY_CHARACTERS)
       throw new InvalidInputError(
         `${id} would have a policy of up to ${characters} characters, and IAM takes ${POLICY_CHARACTERS}: ${causeAndMend(id, options)}`,
       );
+    const policies = Object.values(resources).filter((resource) => isAttached(resource, id)).length;
+    if (policies > MANAGED_POLICIES)
+      throw new InvalidInputError(
+        `${id} would have ${policies} policies beside its own, and IAM attaches ${MANAGED_POLICIES}: ${causeAndMend(id, options)}`,
+      );
   }
 }
+
+const isAttached = ({ Type, Properties }: Resource, role: string): boolean =>
+  Type === 'AWS::IAM::ManagedPolicy' && JSON.stringify(Properties.Roles) === JSON.stringify([ref(role)]);
+
+/** How long a policy, or the list of them, may become once every reference in it is a text. */
+export const charactersOf = (policy: Json): number => JSON.stringify(longest(policy)).length;
 
 /** What a restore may write to is the deployer's to name; all else comes of the plan file. */
 function causeAndMend(role: string, { restoreTargets }: { readonly restoreTargets: number }): string {

@@ -47,7 +47,12 @@ interface Log {
 
 const list = z.string().transform((text) => text.split(',').flatMap((part) => part.trim() || []));
 /** `custom.holdfast` in serverless.yml. */
-const settingsSchema = z.strictObject({ config: z.string(), existingVaults: list, restoreTargets: list });
+const settingsSchema = z.strictObject({
+  config: z.string(),
+  existingVaults: list,
+  restoreTargets: list,
+  passRoles: list,
+});
 type Settings = z.output<typeof settingsSchema>;
 
 interface Where {
@@ -128,8 +133,13 @@ class HoldfastPlugin {
     });
     const { config, notices } = await this.#plan;
     const found = await this.#existingVaults(config, settings, where);
-    const { restoreTargets, existingVaults: named } = settings;
-    const derived = deployment(config, { ...where, restoreTargets, existingVaults: [...named, ...found] });
+    const { restoreTargets, passRoles, existingVaults: named } = settings;
+    const derived = deployment(config, {
+      ...where,
+      restoreTargets,
+      passRoles,
+      existingVaults: [...named, ...found],
+    });
     for (const notice of [...notices, ...derived.notices]) this.#log.warning(notice);
     return derived;
   }
