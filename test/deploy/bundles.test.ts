@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bundleFunction } from '../../functions/runtime/deploy/bundle.ts';
-import { deployedPlan } from '../../functions/runtime/deploy/deployed-plan.ts';
+import { deployedPlan, sourcesOf } from '../../functions/runtime/deploy/deployed-plan.ts';
 import { FUNCTION_NAMES, type FunctionName, pascalCase } from '../../functions/runtime/deploy/function-names.ts';
 import { functionRoles } from '../../functions/runtime/deploy/function-roles.ts';
 import { EXAMPLE } from '../../functions/runtime/deploy/plan-source.ts';
@@ -11,7 +11,8 @@ import { allStatementsOf, ROOT } from './package.ts';
 import { planFile } from './plans.ts';
 
 const PLAN = readFileSync(join(ROOT, EXAMPLE), 'utf8');
-const ROLES = functionRoles(deployedPlan(planFile(PLAN)).config, { stage: 'test', targets: [], passRoles: [] });
+const { config: CONFIG } = deployedPlan(planFile(PLAN));
+const ROLES = functionRoles(CONFIG, { stage: 'test', targets: sourcesOf(CONFIG), passRoles: [] });
 
 /** With which client a function does what a role allows, by the service's prefix in IAM; undefined where it takes none. */
 const CLIENTS: Readonly<Record<string, string | undefined>> = {
@@ -19,12 +20,21 @@ const CLIENTS: Readonly<Record<string, string | undefined>> = {
   events: '@aws-sdk/client-eventbridge',
   s3: '@aws-sdk/client-s3',
   ssm: '@aws-sdk/client-ssm',
-  // Through S3 only.
+  'application-autoscaling': '@aws-sdk/client-application-auto-scaling',
+  lambda: '@aws-sdk/client-lambda',
+  secretsmanager: '@aws-sdk/client-secrets-manager',
+  // Through other services only.
   kms: undefined,
+  iam: undefined,
+  ec2: undefined,
   // Lambda's own doing.
   logs: undefined,
   xray: undefined,
 };
+
+/** Which kind a place is of shows when it is opened: whoever opens places holds the clients of all kinds. */
+const OPENS_PLACES: readonly FunctionName[] = ['take-inventory', 'take-snapshot', 'verify', 'restore'];
+const KINDS = ['s3', 'dynamodb', 'application-autoscaling', 'ssm', 'secretsmanager', 'lambda'];
 
 /** The prefixes of all that a function's role allows. */
 function servicesOf(name: FunctionName): readonly string[] {
@@ -68,7 +78,8 @@ describe('a bundle', () => {
     const services = servicesOf(name);
     expect(services.filter((service) => !(service in CLIENTS))).toEqual([]);
     const clients = [...packagesOf(name)].filter((one) => one.startsWith('@aws-sdk/client-'));
-    expect(clients.sort()).toEqual(services.flatMap((service) => CLIENTS[service] ?? []).sort());
+    const needed = [...services, ...(OPENS_PLACES.includes(name) ? KINDS : [])];
+    expect(clients.sort()).toEqual([...new Set(needed.flatMap((service) => CLIENTS[service] ?? []))].sort());
   });
 
   it.each(FUNCTION_NAMES)('%s puts metrics exactly when its operation does', (name) => {
