@@ -15,6 +15,7 @@ import {
   statementsOf,
   templateSchema,
 } from './package.ts';
+import { ownArnText } from './policy.ts';
 
 /** A prefix that is a variable of the framework's, were it in serverless.yml. */
 const PLAN = `
@@ -36,6 +37,8 @@ plans:
 `;
 const ODD_SOURCE = `s3://the-source/\${env:HOME}/\\\${self:service}/`;
 
+const PASSED_ROLE = 'arn:aws:iam::123456789012:role/acme/worker';
+
 let packaged: Packaged;
 beforeAll(async () => {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-plan-'));
@@ -46,6 +49,8 @@ beforeAll(async () => {
       '--region=us-east-1',
       `--param=config=${join(folder, 'plan.yml')}`,
       '--param=existingVaults=old',
+      `--param=passRoles=${PASSED_ROLE}`,
+      '--param=restoreTargets=dynamodb://orders-again, lambda://acme-*',
     ]);
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -96,6 +101,15 @@ describe('roles', () => {
     const actions = onAll.flatMap(({ Action }) => Action);
     expect(actions.filter((action) => !without.some((one) => one.test(action)))).toEqual([]);
     expect(without.filter((one) => !actions.some((action) => one.test(action)))).toEqual([]);
+  });
+
+  it('let a restore write to the places that the parameters name, and pass the role that they name', () => {
+    const restore = allStatementsOf(packaged.template.Resources, 'RestoreRole');
+    const where = (action: string) => restore.filter(({ Action }) => Action.includes(action)).flatMap(({ on }) => on);
+    expect(where('dynamodb:CreateTable')).toEqual([ownArnText('dynamodb', 'table/orders-again')]);
+    expect(where('lambda:CreateFunction')).toEqual([ownArnText('lambda', 'function:acme-*')]);
+    expect(where('ssm:PutParameter')).toEqual([]);
+    expect(where('iam:PassRole')).toEqual([PASSED_ROLE]);
   });
 
   it('name their resources up to the account at least', () => {
