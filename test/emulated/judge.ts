@@ -21,6 +21,10 @@ export const judge = (endpoint: string, ...args: readonly string[]): Promise<str
 export const judgeTables = (endpoint: string, ...args: readonly string[]): Promise<string> =>
   runJudge('judge_tables.py', endpoint, args);
 
+/** Runs `judge_sets.py` and returns what it printed. */
+export const judgeSets = (endpoint: string, ...args: readonly string[]): Promise<string> =>
+  runJudge('judge_sets.py', endpoint, args);
+
 async function runJudge(name: string, endpoint: string, args: readonly string[]): Promise<string> {
   const PATH = [join(VENV, 'bin'), process.env.PATH].join(delimiter);
   const script = join(import.meta.dirname, name);
