@@ -14,6 +14,9 @@ import { type Identity, linkAt, openFileAt, type Touchable, touch } from './file
 const SMALL_BYTES = 64 * 1024;
 /** For an entry of a source that knows no modes. */
 const DEFAULT_FILE = 0o644;
+/** For one that others than this user must not read: values of parameters and secrets, environments of functions. */
+const PRIVATE_FILE = 0o600;
+const PRIVATE_TYPES: readonly unknown[] = ['parameter', 'secret', 'function'];
 
 export interface Writer {
   readonly place: Place;
@@ -40,7 +43,7 @@ export async function putFile(
     try {
       if (whole === undefined) demandSize(entry, await writePieces(fd, content));
       else writeWhole(fd, whole);
-      notHeld = touchNew(writer, openFileAt(fd), holdable);
+      notHeld = touchNew(writer, openFileAt(fd), holdable, entry);
     } finally {
       closeSync(fd);
     }
@@ -58,7 +61,7 @@ export function putLink(writer: Writer, key: EntryKey, holdable: Holdable): read
   const target = Buffer.from(holdable.attributes?.targetBase64 ?? '', 'base64');
   const { path } = writer.partial.create(writer.folders.nearestTo(key), (at) => symlinkSync(target, at));
   try {
-    const notHeld = touchNew(writer, linkAt(path), holdable);
+    const notHeld = touchNew(writer, linkAt(path), holdable, undefined);
     publish(writer, path, key);
     return notHeld;
   } catch (error) {
@@ -67,9 +70,14 @@ export function putLink(writer: Writer, key: EntryKey, holdable: Holdable): read
   }
 }
 
-function touchNew(writer: Writer, touchable: Touchable, { attributes, notHeld }: Holdable): readonly string[] {
+function touchNew(
+  writer: Writer,
+  touchable: Touchable,
+  { attributes, notHeld }: Holdable,
+  entry: PresentEntry | undefined,
+): readonly string[] {
   if (attributes !== undefined) return touch(touchable, attributes, writer.identity).notHeld;
-  touchable.chmod?.(DEFAULT_FILE);
+  touchable.chmod?.(PRIVATE_TYPES.includes(entry?.attributes.type) ? PRIVATE_FILE : DEFAULT_FILE);
   return notHeld;
 }
 

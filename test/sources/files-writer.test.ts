@@ -320,6 +320,13 @@ describe('content', () => {
 });
 
 describe('an entry of an object store', () => {
+  it.each(['parameter', 'secret', 'function'])('that holds the value of a %s is for this user alone', async (type) => {
+    for (const content of ['small', 'x'.repeat(100_000)]) {
+      await target.write(entry(key('value'), content, { type }), stream(content));
+      expect(modeOf('value')).toBe(0o600);
+    }
+  });
+
   it('becomes a file of usual mode, in directories of usual mode, and names what is lost', async () => {
     const before = Date.now();
     const notHeld = await putObject('a/b', 'x', {
