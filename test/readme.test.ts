@@ -20,7 +20,18 @@ describe('README', () => {
 
   it('names no option that the command line does not have', () => {
     const known = [...Object.keys(COMMAND_OPTIONS), ...Object.keys(GLOBAL_OPTIONS)];
-    const foreign = ['stage', 'region', 'param', 'type', 'name', 'value', 'state-machine-arn', 'input'];
+    const foreign = [
+      'stage',
+      'region',
+      'param',
+      'type',
+      'name',
+      'value',
+      'state-machine-arn',
+      'stack-name',
+      'query',
+      'input',
+    ];
     const options = [...README.matchAll(/(?<![\w-])--([a-z][a-z-]*)/g)].map((match) => match[1] ?? '');
     expect(options.length).toBeGreaterThan(20);
     for (const option of options) expect([...known, ...foreign], option).toContain(option);
