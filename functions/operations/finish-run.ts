@@ -3,6 +3,7 @@ import type { EventType, MetricName } from '../core/events.ts';
 import type { FinishRunInput, FinishRunOutput } from '../core/messages.ts';
 import { getPlan, type Plan } from '../core/plan.ts';
 import type { Ports } from '../core/ports.ts';
+import { skewSeconds } from '../core/recovery-set.ts';
 import { pointsOfRun } from './points-of-run.ts';
 
 type FinishRunPorts = Pick<Ports, 'clock' | 'config' | 'runs' | 'leases' | 'recoveryPoints' | 'events' | 'metrics'>;
@@ -110,12 +111,6 @@ function statusOf(sources: readonly SourceRun[], points: readonly RecoveryPoint[
   if (safe === 0) return 'failed';
   const flawed = points.some((point) => point.counts.unprotected > 0 || point.suspect !== undefined);
   return count('succeeded') < sources.length || flawed ? 'partial' : 'succeeded';
-}
-
-/** Greatest distance between the instants that the sources' snapshots stand for. */
-function skewSeconds(points: readonly RecoveryPoint[]): number | undefined {
-  const times = points.map((point) => Date.parse(point.consistentAt));
-  return times.length === 0 ? undefined : (Math.max(...times) - Math.min(...times)) / 1000;
 }
 
 async function tell(

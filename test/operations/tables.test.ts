@@ -78,7 +78,7 @@ describe('a table', () => {
   });
 
   it('without an item is a snapshot of nothing, verified as empty', async () => {
-    const world = worldOfTable({ plan: { sources: [{ uri: URI, expectEmpty: true }] } });
+    const world = worldOfTable();
     await world.run('full');
     const { recoveryPointId } = await latestPoint(world);
     expect(await world.check(recoveryPointId, 'restore')).toMatchObject({ outcome: 'verified-empty' });
