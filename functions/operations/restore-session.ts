@@ -34,9 +34,10 @@ export type RestoreSession = z.output<typeof sessionSchema>;
 
 /**
  * `stage` comes first, where the target is looked at and lists in an order of its own; then `remove`, only for `exact`: what is in the way must be gone
- * before anything is written.
+ * before anything is written. `finish` is a call of its own where the target is staged, so that it can be repeated when that is removed.
  */
-export type RestorePhase = 'stage' | 'remove' | 'write';
+const PHASES = ['stage', 'remove', 'write', 'finish'] as const;
+export type RestorePhase = (typeof PHASES)[number];
 
 export interface RestoreCursor {
   readonly restoreId: string;
@@ -57,13 +58,14 @@ export const formatCursor = ({ restoreId, part, phase, after }: RestoreCursor): 
 
 /** @throws InvalidInputError */
 export function parseRestoreCursor(text: string): RestoreCursor {
-  const [, restoreId, part, phase, after] =
-    /^([0-9a-f]{16})\.(\d+)\.(stage|remove|write)\.(?:k([\w-]*))?$/.exec(text) ?? [];
-  if (restoreId === undefined || part === undefined) throw new InvalidInputError(`"${text}" is no cursor of a restore`);
+  const [, restoreId, part, name, after] = /^([0-9a-f]{16})\.(\d+)\.([a-z]+)\.(?:k([\w-]*))?$/.exec(text) ?? [];
+  const phase = PHASES.find((one) => one === name);
+  if (restoreId === undefined || part === undefined || phase === undefined)
+    throw new InvalidInputError(`"${text}" is no cursor of a restore`);
   return {
     restoreId,
     part: Number(part),
-    phase: phase === 'stage' || phase === 'remove' ? phase : 'write',
+    phase,
     after: after === undefined ? undefined : decodeKey(after),
   };
 }

@@ -105,13 +105,17 @@ async function open(
 async function goOn(restoring: Restoring, ports: RestorePorts): Promise<RestoreOutput> {
   const { session, cursor, target, chain, input } = restoring;
   if (session.made && !input.dryRun) await target.creation?.create(chain.at(-1)?.sourceSettings ?? {}, { bare: false });
+  if (cursor.phase === 'finish') return finish(restoring, ports);
   if (cursor.phase === 'stage') {
     const staged = await stageTarget(restoring);
     const phase = staged ? (input.exact ? 'remove' : 'write') : 'stage';
     return goOnLater(restoring, { phase, after: undefined }, ports);
   }
   const after = cursor.phase === 'remove' ? await removeExtras(restoring) : await writeEntries(restoring);
-  if (after === undefined && cursor.phase === 'write') return finish(restoring, ports);
+  if (after === undefined && cursor.phase === 'write')
+    return session.staged === undefined
+      ? finish(restoring, ports)
+      : goOnLater(restoring, { phase: 'finish', after }, ports);
   return goOnLater(restoring, { phase: after === undefined ? 'write' : cursor.phase, after }, ports);
 }
 

@@ -46,12 +46,15 @@ export interface WorldOptions {
   readonly wrap?: (store: BlobStore, name: string) => BlobStore;
   readonly plan?: object;
   readonly sources?: readonly string[];
+  /** Makes each call of a worker in a run or restore, as the machine's Retry does. */
+  readonly retry?: <T>(call: () => Promise<T>) => Promise<T>;
 }
 
 export type World = ReturnType<typeof makeWorld>;
 
 export function makeWorld(options: WorldOptions = {}) {
   const wrap = options.wrap ?? ((store: BlobStore) => store);
+  const retry = options.retry ?? (<T>(call: () => Promise<T>) => call());
   const sourceUris = options.sources ?? ['s3://bucket/data/'];
   const config = configSchema.parse({
     vaults: { primary: { url: 'file:///vaults/primary' }, offsite: { url: 'file:///vaults/offsite' } },
@@ -133,7 +136,7 @@ export function makeWorld(options: WorldOptions = {}) {
           commit = await snapshot(source, inventory, deadline);
         }
         for (const { to } of inventory.replicas)
-          await loop((progress) => replicate({ ...source, to, progress }, ports, deadline()));
+          await loop((progress) => retry(() => replicate({ ...source, to, progress }, ports, deadline())));
         if (inventory.verify) await check(inventory.recoveryPointId);
       } catch (error) {
         if (!(error instanceof Error) || error.name === 'Killed') throw error;
@@ -149,15 +152,19 @@ export function makeWorld(options: WorldOptions = {}) {
     source: Parameters<typeof takeInventory>[0],
     deadline: () => Deadline = () => NO_HURRY,
   ): Promise<InventoryTaken> => {
-    let inventory = await takeInventory(source, ports, deadline());
-    while (!inventory.done) inventory = await takeInventory({ ...source, inventory }, ports, deadline());
+    let inventory = await retry(() => takeInventory(source, ports, deadline()));
+    while (!inventory.done) {
+      const underWay = { ...source, inventory };
+      inventory = await retry(() => takeInventory(underWay, ports, deadline()));
+    }
     return inventory;
   };
 
   const snapshot = async (source: object, inventory: InventoryTaken, deadline: () => Deadline) => {
     const shards: Parameters<typeof takeSnapshot>[0][] = JSON.parse((await work.get(inventory.shardsKey)).toString());
-    for (const shard of shards) await loop((progress) => takeSnapshot({ ...shard, progress }, ports, deadline()));
-    return commitSnapshot({ ...(source as Parameters<typeof commitSnapshot>[0]), inventory }, ports);
+    for (const shard of shards)
+      await loop((progress) => retry(() => takeSnapshot({ ...shard, progress }, ports, deadline())));
+    return retry(() => commitSnapshot({ ...(source as Parameters<typeof commitSnapshot>[0]), inventory }, ports));
   };
 
   const check = async (
@@ -170,7 +177,9 @@ export function makeWorld(options: WorldOptions = {}) {
     );
 
   const restoreTo = async (input: Partial<RestoreInput> & { to: string }, deadline: () => Deadline = () => NO_HURRY) =>
-    loop<RestoreOutput>((progress) => restore(restoreInput.parse({ ...input, progress }), ports, deadline()));
+    loop<RestoreOutput>((progress) =>
+      retry(() => restore(restoreInput.parse({ ...input, progress }), ports, deadline())),
+    );
 
   const latest = async (): Promise<RecoveryPointId> => {
     for await (const point of ports.recoveryPoints.listBySource((await firstState()).sourceId))
