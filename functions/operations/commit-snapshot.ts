@@ -52,7 +52,10 @@ export async function commitSnapshot(
   const manifest = await writeManifest(buildManifest(input, source, inventory, parts, ports), vault, ports);
   await recordSnapshot(manifest, inventory.vault, source, ports);
   // As large as the source, and of no more use; after a call that breaks off here the work place's own expiry removes it.
-  if (inventory.staged !== undefined) await removeStaged({ work: ports.work, folder: stagedFolder(work) });
+  if (inventory.staged !== undefined) {
+    const { attempt } = inventory.staged;
+    await removeStaged({ work: ports.work, folder: stagedFolder({ ...work, attempt }) });
+  }
   return { status: 'committed', recoveryPointId };
 }
 

@@ -43,7 +43,7 @@ export async function takeInventory(
     plan.sources.find(({ uri }) => uri === sourceUri),
   );
   const cursor = cursorOf(input);
-  const attempt = cursor?.attempt ?? ports.randomBytes(8).toString('hex');
+  const attempt = cursor?.attempt ?? newAttempt(ports);
   const taking: Taking = { input, sourceUri, plan, vault, work: { ...input, attempt } };
   if (cursor === undefined) {
     const { inventory, start, base } = await describe(taking, source, ports);
@@ -73,6 +73,8 @@ function cursorOf({ inventory }: TakeInventoryInput): { readonly attempt: string
   return { attempt, part: Number(part) };
 }
 
+const newAttempt = (ports: Pick<Ports, 'randomBytes'>): string => ports.randomBytes(8).toString('hex');
+
 const placeOf = ({ work, vault }: Taking, ports: TakeInventoryPorts): StagingPlace => ({
   work: ports.work,
   folder: stagedFolder(work),
@@ -82,7 +84,7 @@ const placeOf = ({ work, vault }: Taking, ports: TakeInventoryPorts): StagingPla
 
 /** All but the shards. */
 async function describe(
-  { input, sourceUri, plan, vault }: Taking,
+  { input, sourceUri, plan, vault, work }: Taking,
   source: Source,
   ports: TakeInventoryPorts,
 ): Promise<{ readonly inventory: Inventory; readonly base: Base; readonly start: ScanStart | undefined }> {
@@ -108,7 +110,7 @@ async function describe(
     consistentAt: start?.consistentAt ?? now.toISOString(),
     startedAt: run.startedAt,
     shards: 0,
-    ...(start === undefined ? {} : { staged: { part: 0, changesOnly: start.changesOnly } }),
+    ...(start === undefined ? {} : { staged: { attempt: work.attempt, part: 0, changesOnly: start.changesOnly } }),
     sourceSettings: settings,
     settingsNotCaptured: [...notCaptured],
   };
@@ -141,7 +143,9 @@ async function stage(
   const [fullId] = inventory.reference;
   const full = changesOnly && fullId !== undefined ? await readManifest(vault, work.sourceId, fullId) : undefined;
   const bounds = changesOnly ? boundsOfFull(full) : boundsOfStaged(staging);
-  return finish(taking, { ...inventory, staged: { part: part + 1, changesOnly } }, bounds, ports);
+  // An attempt of its own: of two workers that end one staging each has its own shards, and no snapshot lacks what only the other divided.
+  const ended: Taking = { ...taking, work: { ...work, attempt: newAttempt(ports) } };
+  return finish(ended, { ...inventory, staged: { attempt: work.attempt, part: part + 1, changesOnly } }, bounds, ports);
 }
 
 async function finish(

@@ -89,7 +89,7 @@ async function compare(
   if (inventory.staged !== undefined) {
     const place = {
       work: ports.work,
-      folder: stagedFolder(input),
+      folder: stagedFolder({ ...input, attempt: inventory.staged.attempt }),
       keys: vault.keys,
       randomBytes: ports.randomBytes,
     };

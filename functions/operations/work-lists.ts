@@ -33,8 +33,8 @@ export const inventorySchema = z.object({
   consistentAt: z.iso.datetime(),
   startedAt: z.iso.datetime(),
   shards: count,
-  /** Set when the source was scanned and its entries are in the work place: by this part of the staging. */
-  staged: z.object({ part: count, changesOnly: z.boolean() }).optional(),
+  /** Set when the source was scanned and its entries are in the work place: by this attempt, as this part of the staging says. */
+  staged: z.object({ attempt: z.string(), part: count, changesOnly: z.boolean() }).optional(),
   sourceSettings: settingsSchema,
   settingsNotCaptured: z.array(z.string()),
 });

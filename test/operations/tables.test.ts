@@ -4,6 +4,8 @@ import { keyFromText } from '../../functions/core/entry.ts';
 import { restoreInput } from '../../functions/core/messages.ts';
 import type { BlobStore } from '../../functions/core/ports.ts';
 import { restore } from '../../functions/operations/restore.ts';
+import { startRun } from '../../functions/operations/start-run.ts';
+import { takeInventory } from '../../functions/operations/take-inventory.ts';
 import { verify } from '../../functions/operations/verify.ts';
 import { impatient, makeWorld, NO_HURRY, type World, type WorldOptions } from '../fakes/world.ts';
 
@@ -114,6 +116,23 @@ describe('a table', () => {
     expect((await world.run('full')).status).toBe('succeeded');
     expect(world.table(URI).scans).toBe(4);
     expect((await latestPoint(world)).counts.entries).toBe(100);
+  });
+
+  it('has shards that a second worker with the same cursor leaves alone', async () => {
+    const world = worldOfTable();
+    fill(world, 20);
+    const { sources } = await startRun(
+      { plan: 'web', kind: 'full', scheduledAt: '2026-03-01T12:00:00.000Z' },
+      world.ports,
+    );
+    const [source] = sources;
+    if (source === undefined) throw new Error('no source');
+    const inventory = await takeInventory(source, world.ports, impatient(1)());
+    const first = await takeInventory({ ...source, inventory }, world.ports, NO_HURRY);
+    const second = await takeInventory({ ...source, inventory }, world.ports, NO_HURRY);
+    if (!first.done || !second.done) throw new Error('the staging has not ended');
+    expect(second.attempt).not.toBe(first.attempt);
+    expect(second.shardsKey).not.toBe(first.shardsKey);
   });
 
   it('that is gone fails the run and names itself', async () => {
