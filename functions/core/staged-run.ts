@@ -9,8 +9,8 @@ import type { ScannedEntry } from './ports.ts';
 import { buildFrames, frameOpener, HEAD_BYTES } from './sealed-frames.ts';
 import type { VaultKeys } from './vault-keys.ts';
 
-/** Small enough that hundreds of runs are merged side by side. */
-const FRAME_BYTES = 256 * 1024;
+/** Plain bytes of a frame, more where its last entry is large: small enough that hundreds of runs are merged side by side. */
+export const FRAME_BYTES = 256 * 1024;
 
 const count = z.number().int().nonnegative();
 

@@ -1,11 +1,12 @@
 /** Merges staged runs by key. */
 import { type EntryKey, inRange, type KeyRange } from '../core/entry.ts';
 import type { ScannedEntry, WorkPlace } from '../core/ports.ts';
-import { framesOf, openRun, type StagedRun } from '../core/staged-run.ts';
+import { FRAME_BYTES, framesOf, openRun, type StagedRun } from '../core/staged-run.ts';
 import type { VaultKeys } from '../core/vault-keys.ts';
 
-/** Sealed bytes that are read ahead, of all runs together. */
+/** Sealed bytes that are read ahead, of all runs together; and frames, since bytes that compress well are many more when opened. */
 const READ_BYTES = 32 << 20;
+const READ_FRAMES = READ_BYTES / FRAME_BYTES;
 
 /** One run being read; `order` tells which of two runs is the newer. */
 interface RunReader {
@@ -16,7 +17,7 @@ interface RunReader {
 }
 
 /**
- * The entries of the range, in byte order of keys; of one key the newest run's. Memory is a part of each run, 32 MiB sealed in all or a frame of each.
+ * The entries of the range, in byte order of keys; of one key the newest run's. Memory is a part of each run, 32 MiB in all or a frame of each.
  * @throws NotFoundError, IntegrityError naming the run.
  */
 export async function* mergeRuns(
@@ -26,7 +27,7 @@ export async function* mergeRuns(
 ): AsyncGenerator<ScannedEntry> {
   const readers: RunReader[] = runs.map((run, order) => ({
     order,
-    entries: readRun(place, run, range, READ_BYTES / runs.length),
+    entries: readRun(place, run, range, runs.length),
     batch: [],
     at: 0,
   }));
@@ -63,14 +64,15 @@ async function* readRun(
   { work, keys }: { readonly work: WorkPlace; readonly keys: VaultKeys },
   run: StagedRun,
   range: KeyRange,
-  readBytes: number,
+  /** How many are read side by side. */
+  runs: number,
 ): AsyncGenerator<ScannedEntry[]> {
   const { from, to } = framesOf(run, range);
   for (let first = from; first < to; ) {
     const begin = run.frames[first]?.[2] ?? 0;
     const endOf = (number: number): number => (run.frames[number]?.[2] ?? 0) + (run.frames[number]?.[3] ?? 0);
     let next = first + 1;
-    while (next < to && endOf(next) - begin <= readBytes) next += 1;
+    while (next < to && next - first < READ_FRAMES / runs && endOf(next) - begin <= READ_BYTES / runs) next += 1;
     const sealed = await work.get(run.name, { offset: begin, length: endOf(next - 1) - begin });
     const entries = openRun(keys, run, sealed, { from: first, to: next }).filter(({ key }) => inRange(key, range));
     if (entries.length > 0) yield entries;
