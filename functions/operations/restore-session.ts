@@ -15,8 +15,8 @@ const sessionSchema = z.object({
   restoreId: z.string(),
   point: recoveryPointSchema,
   to: z.string(),
-  /** The place was not there, and is made by this restore. */
-  made: z.boolean(),
+  /** The place was not there, and is made by this restore. Absent where an earlier Holdfast, which made no places, began it. */
+  made: z.boolean().default(false),
   /** How far the target is staged, where it is looked at and lists in an order of its own. */
   staged: count.optional(),
   startedAt: z.iso.datetime(),

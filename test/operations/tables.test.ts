@@ -252,6 +252,21 @@ describe('a restore into a table', () => {
     }
   });
 
+  it('goes on where an earlier Holdfast, which made no tables, began it', async () => {
+    const world = worldOfTable();
+    fill(world);
+    await world.run('full');
+    const { recoveryPointId } = await latestPoint(world);
+    const input = { recoveryPointId, to: COPY };
+    const { cursor, restoreId } = await restore(restoreInput.parse(input), world.ports, NO_HURRY);
+    const { made, ...session } = JSON.parse((await world.work.get(`restores/${restoreId}/0.json`)).toString());
+    expect(made).toBe(false);
+    await world.work.put(`restores/${restoreId}/0.json`, Buffer.from(JSON.stringify(session)));
+    const progress = { done: false, cursor };
+    const report = await restore(restoreInput.parse({ ...input, progress }), world.ports, NO_HURRY);
+    expect(report).toMatchObject({ status: 'succeeded', restored: 100 });
+  });
+
   it('changes nothing in a dry run, and makes no table', async () => {
     const world = worldOfTable();
     fill(world);
