@@ -111,9 +111,12 @@ export async function verifyRestore(
     keys: vault.keys,
     randomBytes: ports.randomBytes,
   };
-  const listing = await stageWhole(sandbox, staging, ports.clock.now());
-  await compareSandbox(verifying, range, listing, restored);
-  if (!('list' in sandbox)) await removeStaged(staging);
+  try {
+    const listing = await stageWhole(sandbox, staging, ports.clock.now());
+    await compareSandbox(verifying, range, listing, restored);
+  } finally {
+    if (!('list' in sandbox)) await removeStaged(staging);
+  }
   return stopped.at;
 }
 

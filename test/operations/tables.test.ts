@@ -1,6 +1,7 @@
 /** Sources that list in an order of their own: staged, compared, restored and verified. */
 import { describe, expect, it } from 'vitest';
 import { keyFromText } from '../../functions/core/entry.ts';
+import { TransientError } from '../../functions/core/errors.ts';
 import { restoreInput } from '../../functions/core/messages.ts';
 import type { BlobStore } from '../../functions/core/ports.ts';
 import { restore } from '../../functions/operations/restore.ts';
@@ -328,6 +329,28 @@ describe('a verification of a table', () => {
       expect([...world.work.blobs.keys()].filter((name) => name.includes('/staged/'))).toEqual([]);
     },
   );
+
+  it('leaves nothing behind when it breaks off while it compares', async () => {
+    const world = worldOfTable();
+    fill(world, 60);
+    await world.run('full');
+    const { openSandbox } = world.ports;
+    const broken = {
+      ...world.ports,
+      openSandbox: (source: Parameters<typeof openSandbox>[0], id: string) => {
+        const sandbox = openSandbox(source, id);
+        if (sandbox === undefined) return undefined;
+        const attributesDiffer = () => {
+          throw new TransientError('the service is failing for now');
+        };
+        return { ...sandbox, target: { ...sandbox.target, attributesDiffer } };
+      },
+    };
+    const { recoveryPointId } = await latestPoint(world);
+    await expect(verify({ recoveryPointId, level: 'restore' }, broken, NO_HURRY)).rejects.toThrow(TransientError);
+    expect([...world.tables.keys()]).toEqual([URI]);
+    expect([...world.work.blobs.keys()].filter((name) => name.includes('/staged/'))).toEqual([]);
+  });
 
   it('fails when an item comes back other than it was, and still leaves none', async () => {
     const world = worldOfTable();
