@@ -31,23 +31,37 @@ export type RestoredEntry =
     };
 
 /**
- * Restores entries, in key order. One that fails (damaged in the vault, not to be held by the place) is named and harms no other.
+ * Restores entries, in key order. One that fails (damaged in the vault, not to be held by the place) is named and harms no other. Entries are read
+ * far ahead of slow writes: when `isOver` says so no further one is begun, after the first.
  * @throws TransientError, and errors that are no entry's own (refused credentials, a place or a vault that is not there, bugs).
  */
 export async function* restoreEntries(
   vault: Vault,
   entries: AsyncIterable<PresentEntry>,
   target: Target,
+  isOver: () => boolean = () => false,
 ): AsyncGenerator<RestoredEntry> {
   for await (const batch of readContents(vault, entries)) {
-    yield* mapInOrder(batch, target.writers ?? WRITERS, async ({ entry, content }): Promise<RestoredEntry> => {
-      try {
-        return { entry, state: 'restored', notHeld: await target.write(entry, content) };
-      } catch (error) {
-        if (!isEntrysOwn(error)) throw error;
-        return { entry, state: 'failed', reason: messageOf(error), fault: faultOf(error) };
-      }
-    });
+    yield* mapInOrder(
+      until(isOver, batch),
+      target.writers ?? WRITERS,
+      async ({ entry, content }): Promise<RestoredEntry> => {
+        try {
+          return { entry, state: 'restored', notHeld: await target.write(entry, content) };
+        } catch (error) {
+          if (!isEntrysOwn(error)) throw error;
+          return { entry, state: 'failed', reason: messageOf(error), fault: faultOf(error) };
+        }
+      },
+    );
+    if (isOver()) return;
+  }
+}
+
+function* until<T>(isOver: () => boolean, items: Iterable<T>): Generator<T> {
+  for (const item of items) {
+    yield item;
+    if (isOver()) return;
   }
 }
 

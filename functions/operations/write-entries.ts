@@ -6,26 +6,47 @@ import { addProblem, type RestoreSession } from './restore-session.ts';
 import { chosenEntries, listTarget, type Restoring } from './restoring.ts';
 import { zipByKey } from './zip-by-key.ts';
 
+/** How far the entries to write are read: further than they are written. */
+interface ReadAhead {
+  /** How many entries had been skipped before each one that is not written yet. */
+  readonly skippedBefore: number[];
+  skipped: number;
+  /** Whether all that this call looks at is read. */
+  ended: boolean;
+  /** The key after which time was short. */
+  stoppedAt: EntryKey | undefined;
+}
+
 /** Writes the chosen entries, or only counts them in a dry run. Returns the key after which it stopped when time was short. */
 export async function writeEntries(restoring: Restoring): Promise<EntryKey | undefined> {
-  const { vault, target, session, input, onEntry } = restoring;
-  const progress: { stoppedAt: EntryKey | undefined } = { stoppedAt: undefined };
-  const wanted = entriesToWrite(restoring, progress);
+  const { vault, target, session, input, deadline, onEntry } = restoring;
+  const ahead: ReadAhead = { skippedBefore: [], skipped: session.skipped, ended: false, stoppedAt: undefined };
+  const wanted = entriesToWrite(restoring, ahead);
+  let last: EntryKey | undefined;
+  const done = (entry: PresentEntry) => {
+    last = entry.key;
+    session.skipped = ahead.skippedBefore.shift() ?? ahead.skipped;
+  };
   if (input.dryRun) {
-    for await (const entry of wanted) countRestored(session, entry);
-    return progress.stoppedAt;
-  }
-  for await (const result of restoreEntries(vault, wanted, target)) {
-    if (result.state === 'restored') {
-      countRestored(session, result.entry);
-      for (const name of result.notHeld) session.notHeld[name] = (session.notHeld[name] ?? 0) + 1;
-    } else {
-      session.failed += 1;
-      addProblem(session, `${quoteKey(result.entry.key)} failed: ${result.reason}`);
+    for await (const entry of wanted) {
+      countRestored(session, entry);
+      done(entry);
     }
-    onEntry();
-  }
-  return progress.stoppedAt;
+  } else
+    for await (const result of restoreEntries(vault, wanted, target, () => isOutOfTime(deadline))) {
+      if (result.state === 'restored') {
+        countRestored(session, result.entry);
+        for (const name of result.notHeld) session.notHeld[name] = (session.notHeld[name] ?? 0) + 1;
+      } else {
+        session.failed += 1;
+        addProblem(session, `${quoteKey(result.entry.key)} failed: ${result.reason}`);
+      }
+      done(result.entry);
+      onEntry();
+    }
+  if (!ahead.ended || ahead.skippedBefore.length > 0) return last;
+  session.skipped = ahead.skipped;
+  return ahead.stoppedAt;
 }
 
 function countRestored(session: RestoreSession, entry: PresentEntry): void {
@@ -34,11 +55,8 @@ function countRestored(session: RestoreSession, entry: PresentEntry): void {
 }
 
 /** The chosen entries that must be written; the others are counted as skipped. Ends early, and says where, when time is short. */
-async function* entriesToWrite(
-  restoring: Restoring,
-  progress: { stoppedAt: EntryKey | undefined },
-): AsyncGenerator<PresentEntry> {
-  const { input, session, cursor, deadline } = restoring;
+async function* entriesToWrite(restoring: Restoring, ahead: ReadAhead): AsyncGenerator<PresentEntry> {
+  const { input, cursor, deadline } = restoring;
   const entries = chosenEntries(restoring);
   const listing = input.exact || input.onConflict === 'skip' ? await restoring.listing() : undefined;
   const pairs =
@@ -46,14 +64,18 @@ async function* entriesToWrite(
   for await (const { key, left, right } of pairs) {
     if (left !== undefined) {
       const there = listing !== undefined && right !== undefined;
-      if (there && (!input.exact || (await isEqual(left, right, listing)))) session.skipped += 1;
-      else yield left;
+      if (there && (!input.exact || (await isEqual(left, right, listing)))) ahead.skipped += 1;
+      else {
+        ahead.skippedBefore.push(ahead.skipped);
+        yield left;
+      }
     }
     if (isOutOfTime(deadline)) {
-      progress.stoppedAt = key;
-      return;
+      ahead.stoppedAt = key;
+      break;
     }
   }
+  ahead.ended = true;
 }
 
 async function* withoutTarget(entries: AsyncIterable<PresentEntry>) {

@@ -253,6 +253,39 @@ describe('a restore into a table', () => {
     }
   });
 
+  it.each([{}, { onConflict: 'skip' }, { exact: true }])(
+    'stops when its time is up, however far it has read ahead of slow writes: %o',
+    async (mode) => {
+      const world = worldOfTable();
+      fill(world, 300);
+      await world.run('full');
+      const copy = world.table(COPY);
+      if ('onConflict' in mode || 'exact' in mode)
+        for (let number = 0; number < 300; number += 3)
+          copy.items.set(
+            keyFromText(keyOf(number)),
+            world.table(URI).items.get(keyFromText(keyOf(number))) ?? Buffer.of(),
+          );
+      let writes = 0;
+      const { write } = copy;
+      copy.write = (entry, content) => {
+        writes += 1;
+        return write(entry, content);
+      };
+      const calls: number[] = [];
+      const deadline = () => {
+        calls.push(writes);
+        return { remainingMillis: () => (writes - (calls.at(-1) ?? 0) < 40 ? 600_000 : 0) };
+      };
+      const report = await restored(world, mode, deadline);
+      const skipped = Object.keys(mode).length > 0 ? 100 : 0;
+      expect(report).toMatchObject({ status: 'succeeded', restored: 300 - skipped, skipped });
+      expect(itemsOf(world, COPY)).toEqual(itemsOf(world, URI));
+      // What is under way when time is up is finished: 16 writes side by side.
+      expect(Math.max(...calls.map((before, at) => (calls[at + 1] ?? writes) - before))).toBeLessThan(40 + 16);
+    },
+  );
+
   it('goes on where an earlier Holdfast, which made no tables, began it', async () => {
     const world = worldOfTable();
     fill(world);
