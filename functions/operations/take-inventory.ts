@@ -117,6 +117,15 @@ async function describe(
   return { inventory, base, start };
 }
 
+/**
+ * A source that is not ready is looked at ever more rarely: all sources of a run share one history of 25,000 events, nine of them a look (Step
+ * Functions quotas), and of an hour of waiting a few minutes more matter little.
+ */
+const secondsToWait = (asked: number | undefined, part: number): number =>
+  asked === undefined ? 1 : Math.max(1, asked, Math.min(MAX_LOOK_SECONDS, LOOK_SECONDS * part));
+const LOOK_SECONDS = 3;
+const MAX_LOOK_SECONDS = 300;
+
 /** Reads on what the source gives, from a part of the staging to the next. */
 async function stage(
   taking: Taking,
@@ -137,7 +146,7 @@ async function stage(
   });
   await putStaging(place, part + 1, staging);
   if (staging.cursor !== undefined)
-    return { done: false, cursor: `${work.attempt}.${part + 1}`, waitSeconds: Math.max(1, waitSeconds ?? 1) };
+    return { done: false, cursor: `${work.attempt}.${part + 1}`, waitSeconds: secondsToWait(waitSeconds, part) };
   const inventory = await getInventory(ports.work, work);
   const changesOnly = inventory.staged?.changesOnly ?? false;
   const [fullId] = inventory.reference;

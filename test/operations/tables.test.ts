@@ -5,7 +5,7 @@ import { TransientError } from '../../functions/core/errors.ts';
 import { restoreInput } from '../../functions/core/messages.ts';
 import type { BlobStore } from '../../functions/core/ports.ts';
 import { restore } from '../../functions/operations/restore.ts';
-import { startRun } from '../../functions/operations/start-run.ts';
+import { LEASE_SECONDS, startRun } from '../../functions/operations/start-run.ts';
 import { takeInventory } from '../../functions/operations/take-inventory.ts';
 import { verify } from '../../functions/operations/verify.ts';
 import { impatient, makeWorld, NO_HURRY, type World, type WorldOptions } from '../fakes/world.ts';
@@ -117,6 +117,26 @@ describe('a table', () => {
     expect((await world.run('full')).status).toBe('succeeded');
     expect(world.table(URI).scans).toBe(4);
     expect((await latestPoint(world)).counts.entries).toBe(100);
+  });
+
+  it('that takes an hour to be ready is looked at so rarely that the history of a run has room for forty like it', async () => {
+    const world = worldOfTable();
+    fill(world, 20);
+    world.table(URI).waits = Number.POSITIVE_INFINITY;
+    const scheduledAt = '2026-03-01T12:00:00.000Z';
+    const [source] = (await startRun({ plan: 'web', kind: 'full', scheduledAt }, world.ports)).sources;
+    if (source === undefined) throw new Error('no source');
+    let inventory = await takeInventory(source, world.ports, NO_HURRY);
+    const waits: number[] = [];
+    for (let waited = 0; !inventory.done && waited < 3600; waited += inventory.done ? 0 : inventory.waitSeconds) {
+      waits.push(inventory.waitSeconds);
+      inventory = await takeInventory({ ...source, inventory }, world.ports, NO_HURRY);
+    }
+    expect(waits[0]).toBe(30);
+    // Less than the lease of the source, which each call extends.
+    expect(Math.max(...waits)).toBeLessThan(LEASE_SECONDS / 2);
+    // Of 25,000 events, 9 a look; a quarter is for all else.
+    expect(waits.length * 9 * 40).toBeLessThan(25_000 * 0.75);
   });
 
   it('has shards that a second worker with the same cursor leaves alone', async () => {
