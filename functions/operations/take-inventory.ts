@@ -28,7 +28,7 @@ type TakeInventoryPorts = Pick<
 /**
  * Decides what kind of snapshot is taken and against which base, divides the source into shards, and captures its settings. A base that is
  * missing or damaged turns the snapshot into a full, and `fullBecause` says so. A source that lists in an order of its own is read here and
- * staged in the work place; short of time, or while the source is not ready to be read, the call returns a cursor.
+ * staged in the work place; when the scan is begun, short of time, or while the source is not ready to be read, the call returns a cursor.
  */
 export async function takeInventory(
   input: TakeInventoryInput,
@@ -50,10 +50,12 @@ export async function takeInventory(
     if (start === undefined) return finish(taking, inventory, boundsOfFull(base.reference[0]), ports);
     await putInventory(ports.work, taking.work, inventory);
     await putStaging(placeOf(taking, ports), 0, { cursor: start.cursor, runs: [] });
+    // Nothing is read before the machine knows the cursor: a call that fails and is made again then goes on with what it had an export started for.
+    return { done: false, cursor: `${attempt}.0`, waitSeconds: 1 };
   }
   if ('list' in source)
     throw new InvalidInputError(`${sourceUri} is not staged, so that there is nothing to go on with`);
-  return stage(taking, source, cursor?.part ?? 0, ports, deadline);
+  return stage(taking, source, cursor.part, ports, deadline);
 }
 
 /** One call's view of an inventory. */
