@@ -98,7 +98,10 @@ function within(place: PlaceUri, name: string): PlaceUri | undefined {
   }
 }
 
-/** @param written Secrets that were written: a listing may be minutes behind. */
+/**
+ * One thing that cannot be removed leaves no other behind.
+ * @param written Secrets that were written: a listing may be minutes behind.
+ */
 async function dispose(
   uri: PlaceUri,
   target: Target,
@@ -107,9 +110,12 @@ async function dispose(
 ): Promise<void> {
   if (uri.scheme === 'file') return removeFolder(uri.path);
   if (uri.scheme === 'dynamodb') return remove.table(uri.table);
+  const failures: unknown[] = [];
+  const note = (error: unknown) => void failures.push(error);
   if (uri.scheme === 'secretsmanager')
-    for (const key of written) await remove.secret(`${uri.prefix}${findKeyText(key) ?? ''}`);
-  else if ('list' in target) for await (const { key } of target.list({})) await target.remove(key);
+    for (const key of written) await remove.secret(`${uri.prefix}${findKeyText(key) ?? ''}`).catch(note);
+  else if ('list' in target) for await (const { key } of target.list({})) await target.remove(key).catch(note);
+  if (failures.length > 0) throw failures[0];
 }
 
 /** Folders come back with the modes that they had, which may forbid to empty them. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EMPTY_SHA256, type EntryKey, keyFromText } from '../../functions/core/entry.ts';
+import { TransientError } from '../../functions/core/errors.ts';
 import type { Target } from '../../functions/core/ports.ts';
 import { makeSandbox, type SandboxRemoval } from '../../functions/runtime/sandboxes.ts';
 import { fileSource } from '../../functions/sources/files.ts';
@@ -185,6 +186,24 @@ describe('a sandbox of what is in AWS and no bucket', () => {
     inner.entries.clear();
     await sandbox?.dispose();
     expect(removed).toEqual(['db/password', 'key'].map((key) => `holdfast-sandbox/holdfast-sandbox-v1-0a0b/${key}`));
+  });
+
+  it.each(['secretsmanager://acme/', 'ssm:///acme/'])('of %s is rid of all that can be removed', async (source) => {
+    const removed: string[] = [];
+    const removeOne = async (name: string) => {
+      if (name.endsWith('b')) throw new TransientError('the service is failing for now');
+      removed.push(name);
+    };
+    const inner = { ...memoryTarget(source), remove: removeOne };
+    const sandbox = makeSandbox(
+      source,
+      'v1',
+      options(() => inner, { ...remove, secret: removeOne }),
+    );
+    for (const key of ['a', 'b', 'c'].map(keyFromText))
+      await sandbox?.target.write({ ...ENTRY, key, attributes: {} }, (async function* () {})());
+    await expect(sandbox?.dispose()).rejects.toThrow(TransientError);
+    expect(removed.map((name) => name.slice(-1))).toEqual(['a', 'c']);
   });
 
   it.each([
