@@ -62,8 +62,10 @@ export async function deploy(
       versions.set(place, number);
       if (number !== place) left.push(`version ${place} of those in the snapshot (it has the number ${number} now)`);
     } catch (error) {
-      if (!isRefusal(error)) throw error;
-      left.push(`version ${place} of those in the snapshot (${codeOf(error)})`);
+      // Also what Lambda took and could not bring about: the function must not be left as this version is.
+      if (!isRefusal(error) && !(error instanceof InvalidInputError)) throw error;
+      const why = error instanceof InvalidInputError ? error.message : codeOf(error);
+      left.push(`version ${place} of those in the snapshot (${why})`);
     }
   }
   if (plan.versionsToPublish.length > 0) latest = await bring(deployment, document.latest);
@@ -97,7 +99,7 @@ async function bring(deployment: Deployment, stored: VersionDocument): Promise<F
   const version = withLayers(stored, arns);
   const there = await find(deployment);
   if (there === undefined) return create(deployment, version);
-  const { Configuration = {}, Code } = await settled(deployment);
+  const { Configuration = {}, Code } = await rested(deployment);
   const now: VersionDocument = {
     settings: settingsOf(Configuration, `function ${FunctionName}`),
     code:
@@ -105,14 +107,16 @@ async function bring(deployment: Deployment, stored: VersionDocument): Promise<F
         ? { imageUri: Code?.ResolvedImageUri ?? Code?.ImageUri ?? '' }
         : { file: '', sha256: Configuration.CodeSha256 ?? '', sizeBytes: Configuration.CodeSize ?? 0 },
   };
+  // What it failed at is perhaps what the restore is for; whether it does now shows after the last change, which is made in any case.
+  const isBroken = findFailure(Configuration) !== undefined;
   if (codeText(now) !== codeText(version)) {
     const { Architectures } = version.settings;
     const { codeKmsKeyArn: SourceKMSKeyArn } = deployment.document;
     const code = codeRequest(deployment, version);
     await client.send(new UpdateFunctionCodeCommand({ FunctionName, ...code, Architectures, SourceKMSKeyArn }));
-    await settled(deployment);
+    await (isBroken ? rested : settled)(deployment);
   }
-  if (textOf(now) === textOf(version)) return Configuration;
+  if (textOf(now) === textOf(version) && !isBroken) return Configuration;
   const changed = await client.send(new UpdateFunctionConfigurationCommand(updateOf(version.settings, FunctionName)));
   await settled(deployment);
   return changed;
@@ -148,20 +152,28 @@ async function find({ client, name }: Deployment): Promise<GetFunctionCommandOut
   }
 }
 
-/** Waits until Lambda has done what it was asked for; until then it refuses the next change. */
-async function settled({ client, name, sleep }: Deployment, Qualifier?: string): Promise<GetFunctionCommandOutput> {
+/** Waits until Lambda has done what it was asked for. @throws InvalidInputError when Lambda could not do it. */
+async function settled(deployment: Deployment, Qualifier?: string): Promise<GetFunctionCommandOutput> {
+  const found = await rested(deployment, Qualifier);
+  const failure = findFailure(found.Configuration ?? {});
+  if (failure === undefined) return found;
+  throw new InvalidInputError(
+    `function ${deployment.name}: Lambda could not ${failure}; mend what it names, then restore again`,
+  );
+}
+
+function findFailure(found: FunctionConfiguration): string | undefined {
+  const { State, StateReason, LastUpdateStatus, LastUpdateStatusReason } = found;
+  if (State === 'Failed') return `make it (${StateReason})`;
+  return LastUpdateStatus === 'Failed' ? `change it (${LastUpdateStatusReason})` : undefined;
+}
+
+/** Waits until Lambda is at rest, whatever came of it; until then it refuses the next change. */
+async function rested({ client, name, sleep }: Deployment, Qualifier?: string): Promise<GetFunctionCommandOutput> {
   const version = Qualifier === undefined ? {} : { Qualifier };
   for (let pause = 0; pause < PAUSES; pause += 1) {
     const found = await client.send(new GetFunctionCommand({ FunctionName: name, ...version }));
-    const { State, StateReason, LastUpdateStatus, LastUpdateStatusReason } = found.Configuration ?? {};
-    if (State === 'Failed' && LastUpdateStatus !== 'InProgress')
-      throw new InvalidInputError(
-        `function ${name}: Lambda could not make it (${StateReason}); mend what it names, then restore again`,
-      );
-    if (LastUpdateStatus === 'Failed')
-      throw new InvalidInputError(
-        `function ${name}: Lambda could not change it (${LastUpdateStatusReason}); mend what it names, then restore again`,
-      );
+    const { State, LastUpdateStatus } = found.Configuration ?? {};
     if (State !== 'Pending' && LastUpdateStatus !== 'InProgress') return found;
     await sleep(PAUSE_MS);
   }

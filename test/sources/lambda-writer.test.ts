@@ -264,6 +264,51 @@ describe('a function that is there', () => {
   });
 });
 
+describe('a function that Lambda could not bring about', () => {
+  const mends = () =>
+    lambda.mock.on(UpdateFunctionConfigurationCommand).callsFake(async ({ FunctionName, Layers: _, ...rest }) => {
+      const { configuration } = lambda.functions.get(FunctionName) ?? fakeFunction('shop');
+      return Object.assign(configuration, rest, { State: 'Active', LastUpdateStatus: 'Successful' });
+    });
+
+  it.each([
+    ['since it was made', { State: 'Failed', StateReason: 'no such subnet' }],
+    ['since its last change', { LastUpdateStatus: 'Failed', LastUpdateStatusReason: 'no such subnet' }],
+  ] as const)('%s is mended by the restore', async (_, failed) => {
+    const shop = addShop();
+    const kept = await backUp();
+    Object.assign(shop.configuration, versionOf('shop', Buffer.from('broken'), { Timeout: 1, ...failed }));
+    mends();
+    expect(await restore(kept)).toEqual([]);
+    expect(lambda.changes()).toEqual(['UpdateFunctionCodeCommand', 'UpdateFunctionConfigurationCommand']);
+    expect(shop.configuration).toMatchObject({ Timeout: 20, State: 'Active' });
+  });
+
+  it('is asked for anew where it is as it was and yet broken, and never taken for restored', async () => {
+    const shop = addShop();
+    const kept = await backUp();
+    Object.assign(shop.configuration, { LastUpdateStatus: 'Failed', LastUpdateStatusReason: 'no such key' });
+    await expect(restore(kept)).rejects.toThrow(/could not change it \(no such key\)/);
+    mends();
+    expect(await restore(kept)).toEqual([]);
+  });
+
+  it('in one of its versions is named for that, and the function itself is as it was', async () => {
+    const kept = await backUpAndRemove();
+    takeEverything();
+    lambda.mock.on(PublishVersionCommand).callsFake(async () => {
+      const shop = lambda.functions.get('shop') ?? fakeFunction('shop');
+      shop.versions.push({ ...shop.configuration, Version: '1', State: 'Failed', StateReason: 'no snapshot' });
+      return { Version: '1' };
+    });
+    expect(await restore(kept)).toEqual([
+      expect.stringMatching(/^version 1 of those in the snapshot \(.*no snapshot/),
+      'alias live (its version is not here)',
+    ]);
+    expect(lambda.functions.get('shop')?.zips.get('$LATEST')).toEqual(NOW);
+  });
+});
+
 describe('what hangs on a function', () => {
   const bare = (shop: FakeFunction) => {
     shop.versions = [];
