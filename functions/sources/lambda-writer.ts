@@ -95,14 +95,26 @@ async function find({ client }: FunctionReader, name: string): Promise<Described
   }
 }
 
-/** Its event sources too, which Lambda would leave behind to go on with whatever gets the name next. */
+/**
+ * Its event sources too, which Lambda would leave behind to go on with whatever gets the name next. After it: with them goes how far they have read,
+ * which a function that Lambda does not let go still needs.
+ */
 async function remove(reader: FunctionReader, name: string): Promise<void> {
+  const { client } = reader;
   const there = await find(reader, name);
-  if (there === undefined) return;
   try {
-    for (const { UUID } of there.eventSources) await reader.client.send(new DeleteEventSourceMappingCommand({ UUID }));
-    await reader.client.send(new DeleteFunctionCommand({ FunctionName: name }));
+    const eventSources = there?.eventSources ?? (await eventSourcesOf(client, name, [LATEST]));
+    if (there !== undefined) await unlessAbsent(client.send(new DeleteFunctionCommand({ FunctionName: name })));
+    for (const { UUID } of eventSources) await unlessAbsent(client.send(new DeleteEventSourceMappingCommand({ UUID })));
   } catch (error) {
-    if (!isAbsent(error)) throw translateAwsError(error, `function ${name}: removing`);
+    throw translateAwsError(error, `function ${name}: removing`);
+  }
+}
+
+async function unlessAbsent(deletion: Promise<unknown>): Promise<void> {
+  try {
+    await deletion;
+  } catch (error) {
+    if (!isAbsent(error)) throw error;
   }
 }

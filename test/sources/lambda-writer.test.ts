@@ -8,6 +8,7 @@ import {
   DeleteEventSourceMappingCommand,
   DeleteFunctionCommand,
   GetFunctionCommand,
+  ListEventSourceMappingsCommand,
   PublishLayerVersionCommand,
   PublishVersionCommand,
   PutFunctionConcurrencyCommand,
@@ -585,7 +586,24 @@ describe('a function that is removed', () => {
     lambda.mock.on(DeleteFunctionCommand).resolves({});
     lambda.mock.on(DeleteEventSourceMappingCommand).resolves({});
     await sourceOf('lambda://*').remove(keyFromText('shop'));
-    expect(lambda.changes()).toEqual(['DeleteEventSourceMappingCommand', 'DeleteFunctionCommand']);
+    expect(lambda.changes()).toEqual(['DeleteFunctionCommand', 'DeleteEventSourceMappingCommand']);
+  });
+
+  it('keeps its event sources, and how far they have read, when Lambda does not let it go', async () => {
+    addShop((shop) => {
+      shop.eventSources = [{ UUID: 'u1', FunctionArn: arnOf('shop:live'), EventSourceArn: QUEUE, State: 'Enabled' }];
+    });
+    lambda.mock.on(DeleteFunctionCommand).rejects(awsError('AccessDeniedException', 403));
+    await expect(sourceOf('lambda://*').remove(keyFromText('shop'))).rejects.toThrow(AccessDeniedError);
+    expect(lambda.changes()).toEqual(['DeleteFunctionCommand']);
+  });
+
+  it('takes its event sources with it when it was removed without them', async () => {
+    const waiting = { UUID: 'u1', FunctionArn: arnOf('shop'), EventSourceArn: QUEUE, State: 'Enabled' };
+    lambda.mock.on(ListEventSourceMappingsCommand).resolves({ EventSourceMappings: [waiting] });
+    lambda.mock.on(DeleteEventSourceMappingCommand).resolves({});
+    await sourceOf('lambda://*').remove(keyFromText('shop'));
+    expect(inputsOf(DeleteEventSourceMappingCommand)).toEqual([{ UUID: 'u1' }]);
   });
 
   it('may be gone already', async () => {
