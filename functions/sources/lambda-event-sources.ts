@@ -1,5 +1,9 @@
 /** Brings about the event sources of a function. */
-import { CreateEventSourceMappingCommand, UpdateEventSourceMappingCommand } from '@aws-sdk/client-lambda';
+import {
+  CreateEventSourceMappingCommand,
+  UpdateEventSourceMappingCommand,
+  type UpdateEventSourceMappingRequest,
+} from '@aws-sdk/client-lambda';
 import * as z from 'zod';
 import { canonicalJson } from '../core/canonical-json.ts';
 import type { Attributes } from '../core/entry.ts';
@@ -39,10 +43,11 @@ export async function bringEventSources(
     if (isAsWanted && textOf(found.request) === textOf(source.request)) continue;
     await orNamed(lines, nameOf(source), async () => {
       if (found !== undefined) {
-        const Enabled = enabled ?? found.enabled;
-        await client.send(
-          new UpdateEventSourceMappingCommand({ UUID: found.uuid, FunctionName, Enabled, ...changeable(source) }),
-        );
+        const { cleared, left } = surplusOf(found, source);
+        const to = { Enabled: enabled ?? found.enabled, ...cleared, ...changeable(source) };
+        await client.send(new UpdateEventSourceMappingCommand({ UUID: found.uuid, FunctionName, ...to }));
+        for (const name of left)
+          lines.push(`${name} of ${nameOf(source)} (it is not in the snapshot, and is left as it is)`);
         return;
       }
       const request = { ...source.request, ...startTime(source), FunctionName };
@@ -53,6 +58,26 @@ export async function bringEventSources(
   for (const mapping of before.values())
     lines.push(`${nameOf(mapping)} (it is not in the snapshot, and is left as it is)`);
   return lines;
+}
+
+/** What takes a setting of an event source away; an update leaves alone what it does not name. */
+const NONE: Omit<UpdateEventSourceMappingRequest, 'UUID'> = {
+  FilterCriteria: {},
+  KMSKeyArn: '',
+  MetricsConfig: { Metrics: [] },
+  ScalingConfig: {},
+  DestinationConfig: {},
+  SourceAccessConfigurations: [],
+  FunctionResponseTypes: [],
+};
+
+/** The settings that are there and not wanted: what takes them away, and the names of those that only a new event source would be without. */
+function surplusOf(found: EventSource, wanted: EventSource) {
+  const surplus = Object.keys(changeable(found)).filter((name) => !(name in wanted.request));
+  return {
+    cleared: Object.fromEntries(Object.entries(NONE).filter(([name]) => surplus.includes(name))),
+    left: surplus.filter((name) => !(name in NONE)),
+  };
 }
 
 const textOf = (value: unknown): string => canonicalJson(toJson(value));

@@ -357,6 +357,32 @@ describe('what hangs on a function', () => {
     ]);
   });
 
+  it('loses what an event source has besides, and what cannot be taken away is named', async () => {
+    const shop = addShop(consuming);
+    const kept = await backUp();
+    Object.assign(shop.eventSources[0] ?? {}, {
+      FilterCriteria: { Filters: [{ Pattern: '{}' }] },
+      KMSKeyArn: 'arn:key',
+      ScalingConfig: { MaximumConcurrency: 2 },
+      DestinationConfig: { OnFailure: { Destination: QUEUE } },
+      FunctionResponseTypes: ['ReportBatchItemFailures'],
+      MetricsConfig: { Metrics: ['EventCount'] },
+      SourceAccessConfigurations: [{ Type: 'BASIC_AUTH', URI: 'arn:secret' }],
+      ProvisionedPollerConfig: { MinimumPollers: 2 },
+    });
+    lambda.mock.on(UpdateEventSourceMappingCommand).resolves({});
+    expect(await restore(kept)).toEqual([
+      `ProvisionedPollerConfig of event source ${QUEUE} (it is not in the snapshot, and is left as it is)`,
+    ]);
+    expect(inputsOf(UpdateEventSourceMappingCommand)).toEqual([
+      {
+        ...{ UUID: 'u1', FunctionName: arnOf('shop'), BatchSize: 5, Enabled: true, KMSKeyArn: '' },
+        ...{ FilterCriteria: {}, ScalingConfig: {}, DestinationConfig: {}, MetricsConfig: { Metrics: [] } },
+        ...{ FunctionResponseTypes: [], SourceAccessConfigurations: [] },
+      },
+    ]);
+  });
+
   it('takes up an event source that waits for its name since the function was deleted', async () => {
     const kept = await backUpAndRemove(consuming);
     lambda.mock.on(CreateFunctionCommand).callsFake(async () => {
