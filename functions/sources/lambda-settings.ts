@@ -63,10 +63,11 @@ export function updateOf(settings: VersionSettings, FunctionName: string): Updat
     Environment: { Variables: {} },
     KMSKeyArn: '',
     TracingConfig: { Mode: 'PassThrough' },
-    Layers: [],
     FileSystemConfigs: [],
-    SnapStart: { ApplyOn: 'None' },
-    ...(PackageType === 'Image' ? { ImageConfig: { EntryPoint: [], Command: [], WorkingDirectory: '' } } : {}),
+    // An image has neither layers nor SnapStart, and Lambda refuses a request that speaks of them.
+    ...(PackageType === 'Image'
+      ? { ImageConfig: { EntryPoint: [], Command: [], WorkingDirectory: '' } }
+      : { Layers: [], SnapStart: { ApplyOn: 'None' } }),
     ...rest,
     LoggingConfig: { LogGroup: `/aws/lambda/${FunctionName}`, ...rest.LoggingConfig },
   };

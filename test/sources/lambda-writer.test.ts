@@ -242,6 +242,23 @@ describe('a function that is there', () => {
     ]);
   });
 
+  it('is not asked for what no image has where it is one', async () => {
+    const image = '111122223333.dkr.ecr.eu-west-1.amazonaws.com/shop@sha256:5e7f';
+    const shop = addShop((each) => {
+      each.versions = [];
+      each.aliases = [];
+      const { Runtime: _, Handler: __, ...configuration } = each.configuration;
+      each.configuration = { ...configuration, PackageType: 'Image' };
+      each.code = { ImageUri: image, ResolvedImageUri: image };
+    });
+    const kept = await backUp();
+    Object.assign(shop.configuration, { Timeout: 1 });
+    expect(await restore(kept)).toEqual([]);
+    const [asked] = inputsOf(UpdateFunctionConfigurationCommand);
+    expect(asked).toMatchObject({ Timeout: 20, ImageConfig: { Command: [] } });
+    for (const name of ['Layers', 'SnapStart', 'Runtime', 'Handler']) expect(asked).not.toHaveProperty(name);
+  });
+
   it('keeps what is of its own and not in the snapshot, and that is named', async () => {
     const shop = addShop();
     const kept = await backUp();
