@@ -1,4 +1,5 @@
 /** Writes entries back into `ssm:///path/`. */
+import { setTimeout as after } from 'node:timers/promises';
 import {
   AddTagsToResourceCommand,
   DeleteParameterCommand,
@@ -24,16 +25,26 @@ export const PARAMETER_NAME = /^[A-Za-z0-9_./-]{1,1011}$/;
 const WRITERS = 4;
 
 /**
+ * The name of a machine image is judged after PutParameter has answered: where the image is not there, the answer is success and the parameter as it was
+ * (PutParameter, `DataType`).
+ */
+const JUDGED_LATER = 'aws:ec2:image';
+const PAUSE_MILLIS = 1000;
+const PAUSES = 30;
+
+export type Sleep = (millis: number) => Promise<unknown>;
+
+/**
  * One PutParameter replaces the value and all that belongs to a version, atomically; tags and labels follow. What is equal already is not written again.
  *
  * A KMS key that cannot be used fails the parameter: another key would give the value to others than those who were to read it. A change of type
  * that SSM refuses fails it too: deleting it first might lose both the old and the new.
  */
-export function ssmWriter(client: SSMClient, uri: SsmUri): SourceWriter {
+export function ssmWriter(client: SSMClient, uri: SsmUri, sleep: Sleep = after): SourceWriter {
   return {
     uri: formatUri(uri),
     writers: WRITERS,
-    write: (entry, content) => write(client, uri, entry, content),
+    write: (entry, content) => write({ client, uri, sleep }, entry, content),
     remove: async (key) => {
       const name = findName(uri.prefix, key, PARAMETER_NAME);
       if (name === undefined) return;
@@ -49,9 +60,14 @@ export function ssmWriter(client: SSMClient, uri: SsmUri): SourceWriter {
   };
 }
 
+interface Place {
+  readonly client: SSMClient;
+  readonly uri: SsmUri;
+  readonly sleep: Sleep;
+}
+
 async function write(
-  client: SSMClient,
-  uri: SsmUri,
+  { client, uri, sleep }: Place,
   entry: PresentEntry,
   content: AsyncIterable<Uint8Array>,
 ): Promise<readonly string[]> {
@@ -67,7 +83,7 @@ async function write(
   const value = await readText(content, `parameter ${name}`);
   const unknown = unknownAttributes(entry.attributes, parameterAttributesSchema.shape);
   try {
-    return [...unknown, ...(await writeParameter(client, { name, value, wanted }))];
+    return [...unknown, ...(await writeParameter(client, { name, value, wanted }, sleep))];
   } catch (error) {
     if (/^(ParameterNotFound|ParameterVersionNotFound|InvalidResourceId|ParameterAlreadyExists)$/.test(nameOf(error)))
       throw new ConflictError(`parameter ${name}: somebody else changed it while it was written; restore it again`, {
@@ -77,15 +93,28 @@ async function write(
   }
 }
 
-async function writeParameter(client: SSMClient, job: ParameterToWrite): Promise<readonly string[]> {
+async function writeParameter(client: SSMClient, job: ParameterToWrite, sleep: Sleep): Promise<readonly string[]> {
   const { name, wanted } = job;
   const found = await findCurrent(client, name);
   const tags = planTags(wanted.tags, found?.attributes.tags);
   const put = await putParameter(client, job, found, tags.add);
+  if (put.written && wanted.dataType === JUDGED_LATER) await waitUntilTaken(client, name, put.version, sleep);
   if (found !== undefined) await changeTags(client, name, tags);
   const before = put.written ? [] : (found?.attributes.labels ?? []);
   const labelled = await changeLabels(client, { name, version: put.version }, wanted.labels ?? [], before);
   return [...put.notHeld, ...(tags.notHeld ? ['tags'] : []), ...labelled];
+}
+
+/** @throws InvalidInputError when the version does not come to be. */
+async function waitUntilTaken(client: SSMClient, name: string, version: number, sleep: Sleep): Promise<void> {
+  for (let pause = 0; pause < PAUSES; pause += 1) {
+    const found = await findValue(client, name);
+    if (found !== undefined && found.version >= version) return;
+    await sleep(PAUSE_MILLIS);
+  }
+  throw new InvalidInputError(
+    `parameter ${name}: SSM did not take the image that it names within ${(PAUSES * PAUSE_MILLIS) / 1000} s; copy the image to this account and region, then restore it again`,
+  );
 }
 
 /** What is there now; the value is undefined where its key cannot be used any more: then it is written over. */

@@ -13,15 +13,15 @@ import { formatUri, type SsmUri } from '../core/uri.ts';
 import { attributesDiffer, findName, listNames } from './config-attributes.ts';
 import { CHANGING, contentOf, MAX_ATTEMPTS } from './config-content.ts';
 import { findState, findValue, fingerprintOf } from './ssm-parameter.ts';
-import { PARAMETER_NAME, ssmWriter } from './ssm-writer.ts';
+import { PARAMETER_NAME, type Sleep, ssmWriter } from './ssm-writer.ts';
 import { refusedEntry, sendWithheld, translateWithheld } from './withheld-words.ts';
 
 /** What must not be written into a sandbox: an expiry would delete there, and notices would call people. */
 export const SANDBOX_LEAVES_OUT: readonly string[] = ['policies'];
 
 /** Reads the parameters under a URI, and writes them back. Throttles are retried as the client is set up to. */
-export function ssmSource(client: SSMClient, uri: SsmUri): ListedTarget {
-  return { ...ssmReader(client, uri), ...ssmWriter(client, uri) };
+export function ssmSource(client: SSMClient, uri: SsmUri, sleep?: Sleep): ListedTarget {
+  return { ...ssmReader(client, uri), ...ssmWriter(client, uri, sleep) };
 }
 
 function ssmReader(client: SSMClient, uri: SsmUri): SourceReader {

@@ -27,7 +27,9 @@ import { SANDBOX_LEAVES_OUT, ssmSource } from '../../functions/sources/ssm.ts';
 import { listAll, readEntry } from '../contracts/source.ts';
 
 const ssm = mockClient(SSMClient);
-const source = () => ssmSource(new SSMClient({ region: 'eu-west-1' }), { scheme: 'ssm', prefix: '/acme/' });
+let onSleep = () => {};
+const source = () =>
+  ssmSource(new SSMClient({ region: 'eu-west-1' }), { scheme: 'ssm', prefix: '/acme/' }, async () => onSleep());
 const MODIFIED = new Date('2026-01-02T03:04:05.678Z');
 const LISTED = { key: keyFromText('db'), fingerprint: undefined, sizeBytes: undefined };
 const refusal = (name: string, message = 'no') =>
@@ -73,6 +75,7 @@ const write = (more: Attributes = {}, value: string | Buffer = 'v', key = 'db') 
 const putInputs = () => ssm.commandCalls(PutParameterCommand).map(({ args }) => args[0].input);
 
 beforeEach(() => {
+  onSleep = () => {};
   ssm.reset();
   ssm.on(PutParameterCommand).resolves({ Version: 4 });
   ssm.on(LabelParameterVersionCommand).resolves({ InvalidLabels: [] });
@@ -309,6 +312,33 @@ describe('writing a parameter', () => {
     expect(ssm.commandCalls(AddTagsToResourceCommand)[0]?.args[0].input.Tags).toEqual([{ Key: 'a', Value: '1' }]);
     expect(ssm.commandCalls(LabelParameterVersionCommand)[0]?.args[0].input.ParameterVersion).toBe(4);
     expect(ssm.commandCalls(UnlabelParameterVersionCommand)).toHaveLength(0);
+  });
+
+  it.each([
+    ['new', holdsNothing],
+    ['there', holds],
+  ])(
+    'waits until SSM has judged the image that a parameter names, which is %s, and only then labels it',
+    async (_, before) => {
+      before();
+      onSleep = () => holds({ Value: 'ami-1', Version: 4, DataType: 'aws:ec2:image' });
+      expect(await write({ dataType: 'aws:ec2:image', labels: ['live'] }, 'ami-1')).toEqual([]);
+      const asked = ssm.calls().map(({ args }) => args[0].constructor.name);
+      expect(asked.slice(asked.indexOf('PutParameterCommand'))).toEqual([
+        'PutParameterCommand',
+        'GetParameterCommand',
+        'GetParameterCommand',
+        'LabelParameterVersionCommand',
+      ]);
+    },
+  );
+
+  it('never takes an image that SSM did not take for restored, nor tells the value', async () => {
+    holds({ DataType: 'aws:ec2:image' });
+    const writing = write({ dataType: 'aws:ec2:image' }, 'ami-1');
+    await expect(writing).rejects.toThrow(InvalidInputError);
+    await expect(writing).rejects.not.toThrow(/ami-1/);
+    expect(await write({ dataType: 'aws:ec2:image' })).toEqual([]);
   });
 
   it('makes no new version of one that is equal, but brings tags and labels in line', async () => {
