@@ -56,8 +56,9 @@ export async function applyTableSettings(
   };
 
   for (const { setting, input } of planUpdates(wanted, found)) await attempt(setting, () => send(input));
-  if (!isDeepStrictEqual(wanted.encryption, found.encryption))
-    await attempt('encryption', () => encrypt(clients, wanted.encryption, found, send));
+  const { encryption } = wanted;
+  if (encryption !== null && !isDeepStrictEqual(encryption, found.encryption))
+    await attempt('encryption', () => encrypt(clients, encryption, found, send));
   await makeAll(planTableFeatures(wanted, found));
   // Filling an index takes as long as the table is large, and nothing above needs it.
   for (const { setting, input } of planIndexes(wanted, found)) {
@@ -87,11 +88,10 @@ function wantedSettings(settings: Attributes, table: string): TableSettings | In
  */
 async function encrypt(
   { dynamoDb }: TableClients,
-  wanted: TableSettings['encryption'],
+  wanted: NonNullable<TableSettings['encryption']>,
   found: TableSettings,
   send: (input: TableUpdate['input']) => Promise<void>,
 ): Promise<void> {
-  if (wanted === null) return await send({ SSESpecification: { Enabled: false } });
   const { SSEType, KMSMasterKeyArn } = wanted;
   const managed = { Enabled: true, SSEType };
   if (KMSMasterKeyArn === undefined) return await send({ SSESpecification: managed });

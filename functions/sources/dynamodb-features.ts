@@ -77,12 +77,12 @@ const tags: Plan = ({ tags: wanted }, { tableArn: ResourceArn, tags: found = [] 
   ];
 };
 
-/** Never switched off, by which the table would lose its history. */
+/** Never switched off, and its period never shortened, by which the table would lose its history. */
 const pointInTimeRecovery: Plan = (
   { pointInTimeRecovery: wanted },
   { table: TableName, pointInTimeRecovery: found },
 ) =>
-  wanted === undefined || wanted === null || isDeepStrictEqual(wanted, found)
+  wanted === undefined || wanted === null || isDeepStrictEqual(wanted, found) || isLonger(found, wanted)
     ? []
     : [
         {
@@ -96,6 +96,15 @@ const pointInTimeRecovery: Plan = (
             ),
         },
       ];
+
+type Recovery = TableSettings['pointInTimeRecovery'];
+
+/** Whether what is there reaches further back than what is wanted; off reaches nowhere. */
+export const isLonger = (found: Recovery, wanted: Recovery): boolean => daysOf(found) > daysOf(wanted);
+
+/** A period that is not told is the longest (DynamoDB developer guide, "Point-in-time recovery"). */
+const daysOf = (recovery: Recovery): number =>
+  recovery === undefined || recovery === null ? 0 : (recovery.RecoveryPeriodInDays ?? 35);
 
 const contributorInsights: Plan = (
   { contributorInsights: wanted },

@@ -5,6 +5,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { GlobalSecondaryIndexUpdate, UpdateTableInput } from '@aws-sdk/client-dynamodb';
 import { definitionsOf, type GlobalIndex, type TableSettings, type Throughput } from './dynamodb-definition.ts';
+import { isLonger } from './dynamodb-features.ts';
 
 export interface TableUpdate {
   /** The setting, as a line about it begins. */
@@ -121,8 +122,15 @@ export function unsettable(wanted: TableSettings, found: TableSettings): readonl
     ...(found.deletionProtection && !wanted.deletionProtection
       ? ['deletionProtection: it was off at the snapshot and is on now; it is left on']
       : []),
-    ...(wanted.pointInTimeRecovery === null && (found.pointInTimeRecovery ?? null) !== null
-      ? ['pointInTimeRecovery: it was off at the snapshot and is on now; it is left on']
+    ...(wanted.pointInTimeRecovery !== undefined && isLonger(found.pointInTimeRecovery, wanted.pointInTimeRecovery)
+      ? [
+          wanted.pointInTimeRecovery === null
+            ? 'pointInTimeRecovery: it was off at the snapshot and is on now; it is left on'
+            : 'pointInTimeRecovery: it reaches further back now than at the snapshot; it is left so',
+        ]
+      : []),
+    ...(wanted.encryption === null && found.encryption !== null
+      ? ['encryption: the key was of DynamoDB itself at the snapshot and is one of KMS now; it is left so']
       : []),
     ...(replicas.length === 0
       ? []

@@ -227,6 +227,7 @@ describe('a table that has more than the snapshot', () => {
       'index by-state: it was not there at the snapshot; it is left as it is',
       'deletionProtection: it was off at the snapshot and is on now; it is left on',
       'pointInTimeRecovery: it was off at the snapshot and is on now; it is left on',
+      'encryption: the key was of DynamoDB itself at the snapshot and is one of KMS now; it is left so',
     ]);
     const of = {
       ServiceNamespace: 'dynamodb',
@@ -237,7 +238,6 @@ describe('a table that has more than the snapshot', () => {
       ['UpdateTable', { TableName, OnDemandThroughput: { MaxWriteRequestUnits: -1 } }],
       ['UpdateTable', { TableName, TableClass: 'STANDARD' }],
       ['UpdateTable', { TableName, StreamSpecification: { StreamEnabled: false } }],
-      ['UpdateTable', { TableName, SSESpecification: { Enabled: false } }],
       ['UpdateTimeToLive', { TableName, TimeToLiveSpecification: { AttributeName: 'endsAt', Enabled: false } }],
       ['UntagResource', { ResourceArn: ARN, TagKeys: ['owner'] }],
       ['TagResource', { ResourceArn: ARN, Tags: [{ Key: 'stage', Value: 'test' }] }],
@@ -297,13 +297,28 @@ describe('each setting', () => {
     expect(inputsOf('UntagResource')).toEqual([]);
   });
 
-  it('point-in-time recovery of another period is set', async () => {
-    const PointInTimeRecoveryDescription = { PointInTimeRecoveryStatus: 'ENABLED' as const, RecoveryPeriodInDays: 35 };
+  const recoversDays = (RecoveryPeriodInDays: number) =>
     dynamoDb.on(DescribeContinuousBackupsCommand).resolves({
-      ContinuousBackupsDescription: { ContinuousBackupsStatus: 'ENABLED', PointInTimeRecoveryDescription },
+      ContinuousBackupsDescription: {
+        ContinuousBackupsStatus: 'ENABLED',
+        PointInTimeRecoveryDescription: { PointInTimeRecoveryStatus: 'ENABLED', RecoveryPeriodInDays },
+      },
     });
-    await apply(alone);
-    expect(inputsOf('UpdateContinuousBackups')).toHaveLength(1);
+
+  it('point-in-time recovery of a shorter period is lengthened', async () => {
+    recoversDays(7);
+    expect(await apply(alone)).toEqual([]);
+    expect(inputsOf('UpdateContinuousBackups')).toEqual([
+      { TableName, PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true, RecoveryPeriodInDays: 20 } },
+    ]);
+  });
+
+  it('point-in-time recovery of a longer period is left, since its history would be lost, and named', async () => {
+    recoversDays(35);
+    expect(await apply(alone)).toEqual([
+      'pointInTimeRecovery: it reaches further back now than at the snapshot; it is left so',
+    ]);
+    expect(inputsOf('UpdateContinuousBackups')).toEqual([]);
   });
 
   it('a scheduled action whose start has passed is set without it', async () => {
