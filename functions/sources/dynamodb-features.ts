@@ -131,11 +131,12 @@ const contributorInsights: Plan = (
   return [...gone.map((one) => change(one, 'DISABLE')), ...changed.map((one) => change(one, 'ENABLE'))];
 };
 
+/** Of a copy none is touched: its changes would come to those who read the stream as changes of the table that it is a copy of. */
 const kinesisDestinations: Plan = (
-  { kinesisDestinations: wanted },
-  { table: TableName, kinesisDestinations: found = [] },
+  { tableArn: from, kinesisDestinations: wanted },
+  { table: TableName, tableArn, kinesisDestinations: found = [] },
 ) => {
-  if (wanted === undefined) return [];
+  if (wanted === undefined || from !== tableArn) return [];
   const change = (
     StreamArn: string,
     send: (clients: TableClients, of: { TableName: string; StreamArn: string }) => Promise<unknown>,

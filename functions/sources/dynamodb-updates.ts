@@ -106,6 +106,10 @@ export function planIndexes(wanted: TableSettings, found: TableSettings): readon
 
 /** A line for each thing that no request can bring about, or that none is made for because it would take something away. */
 export function unsettable(wanted: TableSettings, found: TableSettings): readonly string[] {
+  const isCopy = wanted.tableArn !== found.tableArn;
+  const streams = (isCopy ? (wanted.kinesisDestinations ?? []) : []).filter(
+    ({ StreamArn }) => found.kinesisDestinations?.some((other) => other.StreamArn === StreamArn) !== true,
+  );
   const replicas = wanted.replicas.filter((region) => !found.replicas.includes(region));
   return [
     ...missing(wanted.localIndexes, found.localIndexes).map(
@@ -132,6 +136,10 @@ export function unsettable(wanted: TableSettings, found: TableSettings): readonl
     ...(wanted.encryption === null && found.encryption !== null
       ? ['encryption: the key was of DynamoDB itself at the snapshot and is one of KMS now; it is left so']
       : []),
+    ...streams.map(
+      ({ StreamArn }) =>
+        `kinesisDestinations ${StreamArn}: a copy does not send its changes where the table that it is a copy of sends its own; add it yourself where it shall`,
+    ),
     ...(replicas.length === 0
       ? []
       : [

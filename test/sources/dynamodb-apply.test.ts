@@ -1,5 +1,6 @@
 import {
   DescribeContinuousBackupsCommand,
+  DescribeKinesisStreamingDestinationCommand,
   DescribeTableCommand,
   DescribeTimeToLiveCommand,
   ListTagsOfResourceCommand,
@@ -330,13 +331,27 @@ describe('each setting', () => {
     expect(inputsOf('PutScheduledAction')).toEqual([set]);
   });
 
+  it('a stream of Kinesis gets no changes of a copy of its table, and that is named', async () => {
+    const elsewhere = 'arn:aws:kinesis:eu-west-1:111122223333:stream/elsewhere';
+    dynamoDb
+      .on(DescribeTableCommand)
+      .resolves({ Table: { ...made, TableName: 'copy', TableArn: ARN.replace('orders', 'copy') } })
+      .on(DescribeKinesisStreamingDestinationCommand)
+      .resolves({ KinesisDataStreamDestinations: [{ StreamArn: elsewhere, DestinationStatus: 'ACTIVE' }] });
+    expect(await apply({ ...alone, resourcePolicy: null })).toEqual([
+      `kinesisDestinations ${STREAM_ARN}: a copy does not send its changes where the table that it is a copy of sends its own; add it yourself where it shall`,
+    ]);
+    expect(changes().filter((name) => name.includes('Kinesis'))).toEqual([]);
+  });
+
   it('a policy speaks of the table that it is set on, and what it cannot speak of is named', async () => {
     const copy = 'arn:aws:dynamodb:us-east-1:999900001111:table/copy';
     dynamoDb.on(DescribeTableCommand).resolves({ Table: { ...made, TableArn: copy } });
     const other = 'arn:aws:dynamodb:eu-west-1:111122223333:table/orders-2';
     const policy = policyOf(ARN);
     const Statement = [...policy.Statement, { Effect: 'Deny', Principal: '*', Action: 'dynamodb:*', Resource: other }];
-    expect(await apply({ ...alone, resourcePolicy: { ...policy, Statement } })).toEqual([
+    const wanted = { ...alone, kinesisDestinations: [], resourcePolicy: { ...policy, Statement } };
+    expect(await apply(wanted)).toEqual([
       `resourcePolicy: it names ${other}, which is no part of this table; correct it where it should be`,
     ]);
     expect(inputsOf('PutResourcePolicy')).toEqual([
