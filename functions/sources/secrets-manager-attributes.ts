@@ -1,6 +1,6 @@
 /**
  * A secret's attributes: all that it is besides its values. All are optional but `type: 'secret'`: `description`, `kmsKeyId` (absent: the default key),
- * `tags`, `rotation: { enabled, lambdaArn?, rules?, externalMetadata?, externalRoleArn? }`, `replicaRegions: [{ region, kmsKeyId? }]`, `policy` (its JSON),
+ * `tags`, `rotation: { enabled, of?, lambdaArn?, rules?, externalMetadata?, externalRoleArn? }` (`of` is the secret's name), `replicaRegions: [{ region, kmsKeyId? }]`, `policy` (its JSON),
  * `owningService` (a secret that another service manages), `externalType` (one that a partner holds).
  */
 import type { DescribeSecretResponse } from '@aws-sdk/client-secrets-manager';
@@ -10,6 +10,7 @@ import { jsonOf, present, tagsOf, tagsSchema } from './config-attributes.ts';
 
 const rotationSchema = z.object({
   enabled: z.boolean(),
+  of: z.string().optional(),
   lambdaArn: z.string().optional(),
   rules: z
     .object({
@@ -75,5 +76,7 @@ function rotationOf(described: DescribeSecretResponse): Json | undefined {
     externalRoleArn: described.ExternalSecretRotationRoleArn || undefined,
   });
   const enabled = described.RotationEnabled === true;
-  return enabled || Object.keys(rotation).length > 0 ? { enabled, ...rotation } : undefined;
+  return enabled || Object.keys(rotation).length > 0
+    ? present({ enabled, of: described.Name, ...rotation })
+    : undefined;
 }

@@ -96,7 +96,10 @@ async function setPolicy(
   return true;
 }
 
-/** Never rotates now: that would replace the value that has just come back. */
+/**
+ * Never rotates now: that would replace the value that has just come back. Of a secret under another name a rotation is not switched on: it would change the
+ * password that the secret of the first name holds as well.
+ */
 async function setRotation(
   client: SecretsManagerClient,
   SecretId: string,
@@ -106,6 +109,7 @@ async function setRotation(
   const text = (rotation: Rotation | undefined) => (rotation === undefined ? '' : canonicalJson(toJson(rotation)));
   if (text(wanted) === text(found)) return true;
   if (wanted?.enabled === true) {
+    if (wanted.of !== undefined && wanted.of !== SecretId) return false;
     const { lambdaArn, rules, externalMetadata, externalRoleArn } = wanted;
     await client.send(
       new RotateSecretCommand({

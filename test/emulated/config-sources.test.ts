@@ -289,7 +289,7 @@ describe('secrets', () => {
     });
   });
 
-  it('come back with their rotation, which does not rotate them', async () => {
+  it('come back with their rotation, which does not rotate them, but under another name without it', async () => {
     const [from, to] = [newPrefix(), newPrefix()];
     const RotationLambdaARN = await createFunction('rotates');
     await createRaw(`${from}rotated`);
@@ -299,9 +299,16 @@ describe('secrets', () => {
         RotationRules: { AutomaticallyAfterDays: 30 },
       }),
     );
-    expect(await copy(secretsAt(from), secretsAt(to))).toEqual([]);
-    expect(await rawSecret(`${to}rotated`)).toEqual(await rawSecret(`${from}rotated`));
-    expect(await rawSecret(`${to}rotated`)).toMatchObject({ RotationEnabled: true, RotationLambdaARN });
+    const before = await rawSecret(`${from}rotated`);
+    const [line] = await listAll(secretsAt(from));
+    if (line === undefined) throw new Error('it is not listed');
+    const { entry, content } = await entryOf(secretsAt(from), line);
+    expect(await secretsAt(to).write(entry, pieces(content))).toEqual(['rotation']);
+    expect(await rawSecret(`${to}rotated`)).not.toMatchObject({ RotationEnabled: true });
+    await secrets.send(new DeleteSecretCommand({ SecretId: `${from}rotated`, ForceDeleteWithoutRecovery: true }));
+    expect(await secretsAt(from).write(entry, pieces(content))).toEqual([]);
+    expect(await rawSecret(`${from}rotated`)).toEqual(before);
+    expect(before).toMatchObject({ RotationEnabled: true, RotationLambdaARN });
   });
 
   it('come back without a rotation whose function is not there, which is named', async () => {
@@ -387,11 +394,11 @@ describe('secrets', () => {
   });
 
   it('of a sandbox are deleted beyond recall, and no others', async () => {
-    await createRaw('holdfast-sandbox-1/s');
-    await deleteSecretNow(secrets, 'holdfast-sandbox-1/s');
-    await deleteSecretNow(secrets, 'holdfast-sandbox-1/s');
-    await expect(secrets.send(new DescribeSecretCommand({ SecretId: 'holdfast-sandbox-1/s' }))).rejects.toThrow();
-    for (const name of ['real', 'my-holdfast-sandbox-1/s'])
+    await createRaw('holdfast-sandbox/1/s');
+    await deleteSecretNow(secrets, 'holdfast-sandbox/1/s');
+    await deleteSecretNow(secrets, 'holdfast-sandbox/1/s');
+    await expect(secrets.send(new DescribeSecretCommand({ SecretId: 'holdfast-sandbox/1/s' }))).rejects.toThrow();
+    for (const name of ['real', 'my-holdfast-sandbox/1/s'])
       await expect(deleteSecretNow(secrets, name)).rejects.toThrow(InvalidInputError);
     await createRaw('waiting-1');
     await secrets.send(new DeleteSecretCommand({ SecretId: 'waiting-1' }));

@@ -184,7 +184,13 @@ describe('opening a secret', () => {
         ['b', '2'],
       ],
       rotation: {
-        ...{ enabled: true, lambdaArn: 'arn:f', externalMetadata: [['k', 'v']], externalRoleArn: 'arn:r' },
+        ...{
+          enabled: true,
+          of: 'acme/db',
+          lambdaArn: 'arn:f',
+          externalMetadata: [['k', 'v']],
+          externalRoleArn: 'arn:r',
+        },
         rules: { duration: '2h', scheduleExpression: 'rate(10 days)' },
       },
       replicaRegions: [{ region: 'eu-west-2', kmsKeyId: 'alias/there' }, { region: 'us-east-1' }],
@@ -400,7 +406,12 @@ describe('writing a secret', () => {
       tags: [['a', '1']],
       replicaRegions: [{ region: 'eu-west-2', kmsKeyId: 'alias/new' }, { region: 'us-east-1' }],
       policy: { Version: '2012-10-17' },
-      rotation: { enabled: true, lambdaArn: 'arn:f', rules: { scheduleExpression: 'rate(10 days)', duration: '2h' } },
+      rotation: {
+        enabled: true,
+        of: 'acme/db',
+        lambdaArn: 'arn:f',
+        rules: { scheduleExpression: 'rate(10 days)', duration: '2h' },
+      },
     };
     expect(await write(attributes)).toEqual([]);
     const SecretId = 'acme/db';
@@ -418,6 +429,16 @@ describe('writing a secret', () => {
         },
       ],
     ]);
+  });
+
+  it('never switches on the rotation of a secret under another name, whose password it would change, and names it', async () => {
+    const rotation = { enabled: true, of: 'other/db', lambdaArn: 'arn:f' };
+    for (const before of [holdsNothing, holds]) {
+      before();
+      secrets.resetHistory();
+      expect(await write({ rotation })).toEqual(['rotation']);
+      expect(changed()).not.toContain('RotateSecret');
+    }
   });
 
   it('takes away a policy and a rotation that were not there', async () => {
