@@ -3,7 +3,6 @@ import {
   CancelRotateSecretCommand,
   DeleteResourcePolicyCommand,
   PutResourcePolicyCommand,
-  RemoveRegionsFromReplicationCommand,
   ReplicateSecretToRegionsCommand,
   RotateSecretCommand,
   type SecretsManagerClient,
@@ -59,26 +58,26 @@ async function setTags(
   return !notHeld;
 }
 
-/** Replicas come to be in the background; one that fails at once is told. */
+/**
+ * Replicas come to be in the background; one that fails at once is told. None is removed, which would end it beyond recall for those who read it there: what is
+ * not in the snapshot, or under another key, is left as it is.
+ */
 async function setReplicas(
   client: SecretsManagerClient,
   SecretId: string,
   wanted: readonly ReplicaRegion[] = [],
   found: readonly ReplicaRegion[] = [],
 ): Promise<boolean> {
-  const without = (some: readonly ReplicaRegion[], others: readonly ReplicaRegion[]) =>
-    some.filter((one) => !others.some((other) => canonicalJson(present(one)) === canonicalJson(present(other))));
-  const [remove, add] = [without(found, wanted), without(wanted, found)];
-  if (remove.length > 0)
-    await client.send(
-      new RemoveRegionsFromReplicationCommand({ SecretId, RemoveReplicaRegions: remove.map(({ region }) => region) }),
-    );
-  if (add.length === 0) return true;
+  const add = wanted.filter(({ region }) => !found.some((other) => other.region === region));
+  const asWanted = found.every((one) =>
+    wanted.some((other) => canonicalJson(present(one)) === canonicalJson(present(other))),
+  );
+  if (add.length === 0) return asWanted;
   const AddReplicaRegions = add.map(({ region: Region, kmsKeyId: KmsKeyId }) => ({ Region, KmsKeyId }));
   const { ReplicationStatus = [] } = await client.send(
     new ReplicateSecretToRegionsCommand({ SecretId, AddReplicaRegions }),
   );
-  return !ReplicationStatus.some(({ Status }) => Status === 'Failed');
+  return asWanted && !ReplicationStatus.some(({ Status }) => Status === 'Failed');
 }
 
 async function setPolicy(

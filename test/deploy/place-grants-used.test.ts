@@ -133,7 +133,6 @@ const NOT_IN_SANDBOXES = [
   'secretsmanager:CancelRotateSecret',
   'secretsmanager:DeleteResourcePolicy',
   'secretsmanager:PutResourcePolicy',
-  'secretsmanager:RemoveRegionsFromReplication',
   'secretsmanager:ReplicateSecretToRegions',
   'secretsmanager:RotateSecret',
 ];

@@ -400,7 +400,7 @@ describe('writing a secret', () => {
         { Key: 'old', Value: '' },
         { Key: 'a', Value: '0' },
       ],
-      ReplicationStatus: [{ Region: 'us-east-1' }, { Region: 'eu-west-2', KmsKeyId: 'alias/old' }],
+      ReplicationStatus: [{ Region: 'us-east-1' }],
     });
     const attributes: Attributes = {
       tags: [['a', '1']],
@@ -418,7 +418,6 @@ describe('writing a secret', () => {
     expect(changes()).toEqual([
       ['UntagResource', { SecretId, TagKeys: ['old'] }],
       ['TagResource', { SecretId, Tags: [{ Key: 'a', Value: '1' }] }],
-      ['RemoveRegionsFromReplication', { SecretId, RemoveReplicaRegions: ['eu-west-2'] }],
       ['ReplicateSecretToRegions', { SecretId, AddReplicaRegions: [{ Region: 'eu-west-2', KmsKeyId: 'alias/new' }] }],
       ['PutResourcePolicy', { SecretId, ResourcePolicy: '{"Version":"2012-10-17"}' }],
       [
@@ -429,6 +428,15 @@ describe('writing a secret', () => {
         },
       ],
     ]);
+  });
+
+  it.each([
+    ['was not there', undefined],
+    ['had another key', [{ region: 'eu-west-2', kmsKeyId: 'alias/then' }]],
+  ])('removes no replica that %s, which would be gone for its readers, and names it', async (_, replicaRegions) => {
+    holds({ ReplicationStatus: [{ Region: 'eu-west-2', KmsKeyId: 'alias/now' }] });
+    expect(await write(replicaRegions === undefined ? {} : { replicaRegions })).toEqual(['replicaRegions']);
+    expect(changes()).toEqual([]);
   });
 
   it('never switches on the rotation of a secret under another name, whose password it would change, and names it', async () => {

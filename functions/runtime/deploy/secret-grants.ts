@@ -23,7 +23,6 @@ const WRITE_SETTINGS = [
   'secretsmanager:CancelRotateSecret',
   'secretsmanager:DeleteResourcePolicy',
   'secretsmanager:PutResourcePolicy',
-  'secretsmanager:RemoveRegionsFromReplication',
   'secretsmanager:ReplicateSecretToRegions',
   'secretsmanager:RotateSecret',
 ];
