@@ -5,6 +5,7 @@ import {
   type PutParameterCommandInput,
   type SSMClient,
 } from '@aws-sdk/client-ssm';
+import * as z from 'zod';
 import { canonicalJson } from '../core/canonical-json.ts';
 import type { Json } from '../core/entry.ts';
 import { IntegrityError, InvalidInputError } from '../core/errors.ts';
@@ -44,12 +45,16 @@ const POLICY_REFUSALS: ReadonlySet<string> = new Set([
 /** Writes a new version unless the latest is equal. Tags go along with a parameter that is new; to one that is there SSM takes them apart. */
 export async function putParameter(
   client: SSMClient,
-  job: ParameterToWrite,
+  asked: ParameterToWrite,
   found: CurrentParameter | undefined,
   tags: TagChanges['add'],
 ): Promise<PutResult> {
+  const job = { ...asked, wanted: withoutExpired(asked.wanted) };
   const tier = tierOf(job, found);
-  const notHeld = tier !== job.wanted.tier && job.wanted.tier === 'Standard' ? ['tier'] : [];
+  const notHeld = [
+    ...(tier !== job.wanted.tier && job.wanted.tier === 'Standard' ? ['tier'] : []),
+    ...(job.wanted === asked.wanted ? [] : ['policies']),
+  ];
   if (found !== undefined && isEqual(job, found, tier)) return { version: found.version, written: false, notHeld };
   const put = (policies: readonly Json[]) =>
     send(client, job.wanted.keyId, inputOf(job, found, { tier, tags, policies }));
@@ -57,7 +62,7 @@ export async function putParameter(
     return { version: await put(job.wanted.policies ?? []), written: true, notHeld };
   } catch (error) {
     if (!POLICY_REFUSALS.has(nameOf(error)) || job.wanted.policies === undefined) throw error;
-    return { version: await put([]), written: true, notHeld: [...notHeld, 'policies'] };
+    return { version: await put([]), written: true, notHeld: [...new Set([...notHeld, 'policies'])] };
   }
 }
 
@@ -105,6 +110,26 @@ function inputOf(
     ...(found === undefined ? (tags.length === 0 ? {} : { Tags: [...tags] }) : { Overwrite: true }),
   };
 }
+
+const expirationSchema = z.looseObject({
+  Type: z.literal('Expiration'),
+  Attributes: z.looseObject({ Timestamp: z.iso.datetime({ offset: true }) }),
+});
+
+/** A parameter whose time is over would be deleted as soon as it is back, or not be taken at all; notices of that time go with it. */
+function withoutExpired(wanted: ParameterAttributes): ParameterAttributes {
+  const isOver = (policy: Json): boolean => {
+    const expiration = expirationSchema.safeParse(policy).data;
+    return expiration !== undefined && Date.parse(expiration.Attributes.Timestamp) <= Date.now();
+  };
+  const { policies = [], ...rest } = wanted;
+  if (!policies.some(isOver)) return wanted;
+  const left = policies.filter((policy) => !isOver(policy) && !isNotice(policy));
+  return left.length === 0 ? rest : { ...rest, policies: left };
+}
+
+const isNotice = (policy: Json): boolean =>
+  z.looseObject({ Type: z.literal('ExpirationNotification') }).safeParse(policy).success;
 
 /** A JSON array; one of an empty policy removes those that are there (Systems Manager user guide, "Assigning parameter policies"). */
 function policiesText(policies: readonly Json[], before: readonly Json[] | undefined): string | undefined {

@@ -365,6 +365,36 @@ describe('writing a parameter', () => {
     expect(putInputs()).toHaveLength(1);
   });
 
+  describe('whose time is over', () => {
+    const policyOf = (Type: string, Attributes: Attributes) => ({ Type, Version: '1.0', Attributes });
+    const notice = policyOf('ExpirationNotification', { Before: '1', Unit: 'Days' });
+    const unchanged = policyOf('NoChangeNotification', { After: '20', Unit: 'Days' });
+    const expiring = (Timestamp: string) => [policyOf('Expiration', { Timestamp }), unchanged, notice];
+
+    it.each(['2020-01-02T03:04:05.000Z', '2020-01-02T03:04:05+02:00'])(
+      'comes back without that time, by which SSM would delete it again, and that is named: %s',
+      async (time) => {
+        holdsNothing();
+        expect(await write({ tier: 'Advanced', policies: expiring(time) })).toEqual(['policies']);
+        expect(JSON.parse(putInputs()[0]?.Policies ?? '')).toEqual([unchanged]);
+      },
+    );
+
+    it('gets no new version when it is back already', async () => {
+      holds({ Tier: 'Advanced', Policies: [{ PolicyText: JSON.stringify(unchanged) }] });
+      const policies = expiring('2020-01-02T03:04:05.000Z');
+      expect(await write({ tier: 'Advanced', policies })).toEqual(['policies']);
+      expect(putInputs()).toEqual([]);
+    });
+
+    it('only later comes back with it', async () => {
+      holdsNothing();
+      const policies = expiring('9999-01-02T03:04:05.000Z');
+      expect(await write({ tier: 'Advanced', policies })).toEqual([]);
+      expect(JSON.parse(putInputs()[0]?.Policies ?? '')).toEqual(policies);
+    });
+  });
+
   it('keeps the advanced tier, which cannot be left, and says so', async () => {
     holds({ Tier: 'Advanced' });
     expect(await write({}, 'other')).toEqual(['tier']);
