@@ -13,7 +13,7 @@ import { findSourceState } from './find-source-state.ts';
 import { readManifest } from './read-chain.ts';
 import { removeStaged } from './stage-entries.ts';
 import { keepLease } from './start-run.ts';
-import { getInventory, getPart, type Inventory, type Part, stagedFolder } from './work-lists.ts';
+import { getInventory, getPart, type Inventory, type Part, stagedFolder, type Work } from './work-lists.ts';
 
 type CommitSnapshotPorts = Pick<
   Ports,
@@ -45,18 +45,24 @@ export async function commitSnapshot(
   const recoveryPointId = recoveryPointIdOf(input.snapshotId, inventory.vault);
   const parts = await readParts(ports, work, inventory);
   const damaged = parts.find((part) => part.baseDamaged !== undefined)?.baseDamaged;
-  if (damaged !== undefined) return rebase(inventory, input, damaged, recoveryPointId, ports);
+  if (damaged !== undefined) {
+    const answer = await rebase(inventory, input, damaged, recoveryPointId, ports);
+    await tidy(work, inventory, ports);
+    return answer;
+  }
   refuseDenied(parts, source);
 
   const vault = await ports.openVault(inventory.vault);
   const manifest = await writeManifest(buildManifest(input, source, inventory, parts, ports), vault, ports);
   await recordSnapshot(manifest, inventory.vault, source, ports);
-  // As large as the source, and of no more use; after a call that breaks off here the work place's own expiry removes it.
-  if (inventory.staged !== undefined) {
-    const { attempt } = inventory.staged;
-    await removeStaged({ work: ports.work, folder: stagedFolder({ ...work, attempt }) });
-  }
+  await tidy(work, inventory, ports);
   return { status: 'committed', recoveryPointId };
+}
+
+/** What was staged is as large as the source, and of no more use; after a call that breaks off here the work place's own expiry removes it. */
+async function tidy(work: Work, { staged }: Inventory, ports: Pick<Ports, 'work'>): Promise<void> {
+  if (staged === undefined) return;
+  await removeStaged({ work: ports.work, folder: stagedFolder({ ...work, attempt: staged.attempt }) });
 }
 
 /** @throws AccessDeniedError where refusals are all that came of the source: a permission is missing then, and no entry. */

@@ -1,4 +1,4 @@
-import type { EntryKey } from '../core/entry.ts';
+import { decodeKey, type EntryKey, encodeKey } from '../core/entry.ts';
 import { InvalidInputError } from '../core/errors.ts';
 import { recoveryPointIdOf } from '../core/ids.ts';
 import type { InventoryTaken, TakeInventoryInput, TakeInventoryOutput } from '../core/messages.ts';
@@ -6,7 +6,6 @@ import { getPlan, type Plan } from '../core/plan.ts';
 import type { Deadline, Ports, ScanStart, Source, SourceScanner, Vault } from '../core/ports.ts';
 import { type Base, chooseBase, findTrustedEntries } from './choose-base.ts';
 import { boundsOfFull, boundsOfStaged, shardsAt } from './divide-source.ts';
-import { readManifest } from './read-chain.ts';
 import { getStaging, putStaging, type StagingPlace, stageEntries } from './stage-entries.ts';
 import { keepLease } from './start-run.ts';
 import { getInventory, type Inventory, putInventory, shardsName, stagedFolder, type Work } from './work-lists.ts';
@@ -99,6 +98,8 @@ async function describe(
   const start = 'list' in source ? undefined : await source.beginScan(now, since);
   const because = start?.fullBecause;
   const base: Base = because === undefined ? chosen : { ...chosen, kind: 'full', fullBecause: because, chain: [] };
+  const bounds = boundsOfFull(base.reference[0]).map(encodeKey);
+  const { attempt } = work;
   const inventory: Inventory = {
     kind: base.kind,
     sourceUri,
@@ -112,7 +113,7 @@ async function describe(
     consistentAt: start?.consistentAt ?? now.toISOString(),
     startedAt: run.startedAt,
     shards: 0,
-    ...(start === undefined ? {} : { staged: { attempt: work.attempt, part: 0, changesOnly: start.changesOnly } }),
+    ...(start === undefined ? {} : { staged: { attempt, part: 0, changesOnly: start.changesOnly, bounds } }),
     sourceSettings: settings,
     settingsNotCaptured: [...notCaptured],
   };
@@ -136,7 +137,7 @@ async function stage(
   ports: TakeInventoryPorts,
   deadline: Deadline,
 ): Promise<TakeInventoryOutput> {
-  const { work, sourceUri, vault } = taking;
+  const { work, sourceUri } = taking;
   const place = placeOf(taking, ports);
   let [entries, bytes] = [0, 0];
   const { staging, waitSeconds } = await stageEntries(source, await getStaging(place, part), place, {
@@ -150,13 +151,12 @@ async function stage(
   if (staging.cursor !== undefined)
     return { done: false, cursor: `${work.attempt}.${part + 1}`, waitSeconds: secondsToWait(waitSeconds, part) };
   const inventory = await getInventory(ports.work, work);
-  const changesOnly = inventory.staged?.changesOnly ?? false;
-  const [fullId] = inventory.reference;
-  const full = changesOnly && fullId !== undefined ? await readManifest(vault, work.sourceId, fullId) : undefined;
-  const bounds = changesOnly ? boundsOfFull(full) : boundsOfStaged(staging);
+  const { staged } = inventory;
+  if (staged === undefined) throw new InvalidInputError(`${sourceUri} is not staged; run again`);
+  const bounds = staged.changesOnly ? staged.bounds.map(decodeKey) : boundsOfStaged(staging);
   // An attempt of its own: of two workers that end one staging each has its own shards, and no snapshot lacks what only the other divided.
   const ended: Taking = { ...taking, work: { ...work, attempt: newAttempt(ports) } };
-  return finish(ended, { ...inventory, staged: { attempt: work.attempt, part: part + 1, changesOnly } }, bounds, ports);
+  return finish(ended, { ...inventory, staged: { ...staged, part: part + 1 } }, bounds, ports);
 }
 
 async function finish(

@@ -34,7 +34,15 @@ export const inventorySchema = z.object({
   startedAt: z.iso.datetime(),
   shards: count,
   /** Set when the source was scanned and its entries are in the work place: by this attempt, as this part of the staging says. */
-  staged: z.object({ attempt: z.string(), part: count, changesOnly: z.boolean() }).optional(),
+  staged: z
+    .object({
+      attempt: z.string(),
+      part: count,
+      changesOnly: z.boolean(),
+      /** Keys (base64url) at which the base is divided: changes alone do not tell how large the source is. */
+      bounds: z.array(z.string()),
+    })
+    .optional(),
   sourceSettings: settingsSchema,
   settingsNotCaptured: z.array(z.string()),
 });

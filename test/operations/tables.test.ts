@@ -246,6 +246,33 @@ describe('a table that tells its changes', () => {
   });
 });
 
+describe('a table whose base is damaged while it is read', () => {
+  it.each(['manifests/', 'segments/'])('gives a full that says so, and leaves nothing staged (%s)', async (lost) => {
+    for (const changes of [undefined, { entries: [{ key: keyFromText(keyOf(3)), content: Buffer.from('changed') }] }]) {
+      const world = worldOfTable();
+      fill(world);
+      await world.run('full');
+      const table = world.table(URI);
+      table.put(keyOf(3), 'changed');
+      table.changes = changes;
+      const { scan } = table;
+      table.scan = async function* (cursor) {
+        const { blobs } = world.vaults.primary;
+        for (const name of [...blobs.keys()].filter((blob) => blob.startsWith(lost))) blobs.delete(name);
+        table.scan = scan;
+        yield* scan(cursor);
+      };
+      expect((await world.run('incremental')).failed).toBe(0);
+      const point = await latestPoint(world);
+      expect(point).toMatchObject({ kind: 'full', counts: { entries: 100 } });
+      expect(point.fullBecause).toMatch(/is damaged/);
+      expect([...world.work.blobs.keys()].filter((name) => name.includes('/staged/'))).toEqual([]);
+      await restored(world);
+      expect(itemsOf(world, COPY)).toEqual(itemsOf(world, URI));
+    }
+  });
+});
+
 describe('a restore into a table', () => {
   it('makes the table as it was, fills it, and sets the rest', async () => {
     const world = worldOfTable();
