@@ -1,10 +1,14 @@
 import { chmod, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DeleteTableCommand, DescribeTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DeleteSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { mockClient } from 'aws-sdk-client-mock';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EMPTY_SHA256, type EntryKey, keyFromText } from '../../functions/core/entry.ts';
 import { TransientError } from '../../functions/core/errors.ts';
 import type { Target } from '../../functions/core/ports.ts';
+import { removeFromAws } from '../../functions/runtime/aws-places.ts';
 import { makeSandbox, type SandboxRemoval } from '../../functions/runtime/sandboxes.ts';
 import { fileSource } from '../../functions/sources/files.ts';
 import { memoryTarget } from '../fakes/memory-source.ts';
@@ -205,6 +209,25 @@ describe('a sandbox of what is in AWS and no bucket', () => {
     await expect(sandbox?.dispose()).rejects.toThrow(TransientError);
     expect(removed.map((name) => name.slice(-1))).toEqual(['a', 'c']);
   });
+
+  it.each(['dynamodb://orders', 'secretsmanager://acme/'])(
+    'of %s has names that AWS is asked to delete',
+    async (source) => {
+      const [tables, secrets] = [mockClient(DynamoDBClient), mockClient(SecretsManagerClient)];
+      tables.on(DescribeTableCommand).resolves({ Table: { TableStatus: 'ACTIVE' } });
+      tables.on(DeleteTableCommand).resolves({});
+      secrets.on(DeleteSecretCommand).resolves({});
+      const sandbox = makeSandbox(source, 'v1', options(memoryTarget, removeFromAws));
+      await sandbox?.target.write(
+        { ...ENTRY, key: keyFromText('db'), attributes: { type: 'secret' } },
+        (async function* () {})(),
+      );
+      await sandbox?.dispose();
+      const deleted = [...tables.commandCalls(DeleteTableCommand), ...secrets.commandCalls(DeleteSecretCommand)];
+      expect(deleted).toHaveLength(1);
+      for (const mock of [tables, secrets]) mock.restore();
+    },
+  );
 
   it.each([
     ['secretsmanager://acme/', { rotation: { days: 30 }, replicaRegions: ['us-east-1'], policy: '{}' }],
