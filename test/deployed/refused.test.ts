@@ -8,8 +8,8 @@ import * as z from 'zod';
 import { judge } from '../emulated/judge.ts';
 import { findPythonCommand } from '../emulated/services.ts';
 import { type Execution, execute } from './executions.ts';
-import { type Aws, awsCli } from './ministack.ts';
-import { type Account, catalogueOf, handOverKeys, openAccount, type Project } from './stack.ts';
+import type { Aws } from './ministack.ts';
+import { type Account, asRole, catalogueOf, handOverKeys, openAccount, type Project, physicalId } from './stack.ts';
 
 const STAGE = 'test';
 const SOURCE = 's3://holdfast-refused-uploads/';
@@ -52,29 +52,7 @@ async function backUp(plan = 'app'): Promise<Execution> {
   return await execute(aws, output('BackupMachineArn'), { plan, kind: 'full', scheduledAt }, 60);
 }
 
-const resource = z.object({ StackResourceDetail: z.looseObject({ PhysicalResourceId: z.string() }) });
-
-async function physicalId(logicalId: string): Promise<string> {
-  const stack = ['--stack-name', `holdfast-${STAGE}`, '--logical-resource-id', logicalId];
-  const described = await aws('cloudformation', 'describe-stack-resource', ...stack);
-  return resource.parse(described).StackResourceDetail.PhysicalResourceId;
-}
-
-/** The AWS CLI as whoever holds the credentials of a function's role. */
-async function as(role: string): Promise<Aws> {
-  const arn = `arn:aws:iam::000000000000:role/${await physicalId(role)}`;
-  const session = await aws('sts', 'assume-role', '--role-arn', arn, '--role-session-name', 'thief');
-  const { Credentials } = z
-    .object({
-      Credentials: z.looseObject({ AccessKeyId: z.string(), SecretAccessKey: z.string(), SessionToken: z.string() }),
-    })
-    .parse(session);
-  return awsCli(account.endpoint, {
-    AWS_ACCESS_KEY_ID: Credentials.AccessKeyId,
-    AWS_SECRET_ACCESS_KEY: Credentials.SecretAccessKey,
-    AWS_SESSION_TOKEN: Credentials.SessionToken,
-  });
-}
+const as = (role: string): Promise<Aws> => asRole(account, STAGE, role);
 
 it('a run succeeds with what its roles allow', async () => {
   const run = await backUp();
@@ -142,7 +120,7 @@ it('a command in a region without the stack says where it looked, and the mend',
 });
 
 it('a permission that is missing fails the run within a minute, and is noted at the source', async () => {
-  const role = ['--role-name', await physicalId('TakeInventoryRole'), '--policy-name', 'holdfast'];
+  const role = ['--role-name', await physicalId(aws, STAGE, 'TakeInventoryRole'), '--policy-name', 'holdfast'];
   const policy = z.object({
     PolicyDocument: z.looseObject({ Statement: z.array(z.looseObject({ Action: z.unknown() })) }),
   });
@@ -164,7 +142,7 @@ it('is judged by rules that hold', async () => {
   const python = findPythonCommand('python3');
   if (python === undefined) throw new Error('python3 is not installed');
   const cwd = join(import.meta.dirname, 'ministack');
-  const tests = ['-m', 'unittest', 'iam_enforced_test', 'iam_of_services_test'];
+  const tests = ['-m', 'unittest', 'iam_enforced_test', 'iam_of_services_test', 'iam_of_sources_test'];
   const { stderr } = await promisify(execFile)(python, tests, { cwd, env: { PATH: process.env.PATH } });
   expect(stderr).toMatch(/\nOK\b/);
 });

@@ -117,6 +117,31 @@ export async function openAccount(options: {
   }
 }
 
+const resource = z.object({ StackResourceDetail: z.looseObject({ PhysicalResourceId: z.string() }) });
+
+/** What CloudFormation has called a resource of the stack of a stage. */
+export async function physicalId(aws: Aws, stage: string, logicalId: string): Promise<string> {
+  const stack = ['--stack-name', `holdfast-${stage}`, '--logical-resource-id', logicalId];
+  const described = await aws('cloudformation', 'describe-stack-resource', ...stack);
+  return resource.parse(described).StackResourceDetail.PhysicalResourceId;
+}
+
+const assumed = z.object({
+  Credentials: z.looseObject({ AccessKeyId: z.string(), SecretAccessKey: z.string(), SessionToken: z.string() }),
+});
+
+/** The AWS CLI as whoever holds the credentials of a function's role. */
+export async function asRole({ aws, endpoint }: Account, stage: string, role: string): Promise<Aws> {
+  const arn = `arn:aws:iam::000000000000:role/${await physicalId(aws, stage, role)}`;
+  const session = await aws('sts', 'assume-role', '--role-arn', arn, '--role-session-name', 'thief');
+  const { Credentials } = assumed.parse(session);
+  return awsCli(endpoint, {
+    AWS_ACCESS_KEY_ID: Credentials.AccessKeyId,
+    AWS_SECRET_ACCESS_KEY: Credentials.SecretAccessKey,
+    AWS_SESSION_TOKEN: Credentials.SessionToken,
+  });
+}
+
 const scanned = z.object({
   Items: z.array(z.looseObject({ sk: z.object({ S: z.string() }), record: z.object({ S: z.string() }).optional() })),
 });

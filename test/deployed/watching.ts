@@ -145,9 +145,8 @@ export async function drain(aws: Aws, { url }: Queue): Promise<readonly unknown[
     );
     const messages = answer?.Messages ?? [];
     if (messages.length === 0) return bodies;
-    for (const { Body, ReceiptHandle } of messages) {
-      bodies.push(JSON.parse(Body));
-      await aws('sqs', 'delete-message', '--queue-url', url, '--receipt-handle', ReceiptHandle);
-    }
+    bodies.push(...messages.map(({ Body }) => JSON.parse(Body)));
+    const entries = messages.map(({ ReceiptHandle }, index) => ({ Id: String(index), ReceiptHandle }));
+    await aws('sqs', 'delete-message-batch', '--queue-url', url, '--entries', JSON.stringify(entries));
   }
 }

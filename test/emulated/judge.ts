@@ -25,9 +25,10 @@ export const judgeTables = (endpoint: string, ...args: readonly string[]): Promi
 export const judgeSets = (endpoint: string, ...args: readonly string[]): Promise<string> =>
   runJudge('judge_sets.py', endpoint, args);
 
-async function runJudge(name: string, endpoint: string, args: readonly string[]): Promise<string> {
+/** Runs a judge, named by its path or by its name in this folder, and returns what it printed. */
+export async function runJudge(name: string, endpoint: string, args: readonly string[]): Promise<string> {
   const PATH = [join(VENV, 'bin'), process.env.PATH].join(delimiter);
-  const script = join(import.meta.dirname, name);
+  const script = resolve(import.meta.dirname, name);
   const { stdout } = await promisify(execFile)('python3', [script, ...args], {
     env: { ...awsEnv(endpoint), PATH },
     maxBuffer: 1 << 28,

@@ -110,4 +110,5 @@ s3._create_multipart_upload = _create_with_tags
 s3._complete_multipart_upload = _complete_with_tags
 
 import iam_enforced, iam_of_services  # noqa: E401, E402, F401: IAM, which ministack enforces with AUTH=true
-import lambda_read_back, secret_versions  # noqa: E401, E402, F401
+import application_auto_scaling, lambda_read_back, secret_versions, table_exports  # noqa: E401, E402, F401
+import iam_of_sources  # noqa: E402, F401: last, since it judges what the others answer
