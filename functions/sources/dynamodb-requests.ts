@@ -14,8 +14,12 @@ const PATIENCE_MILLIS = 300_000;
 const SHORTEST_PAUSE_MILLIS = 1000;
 const LONGEST_PAUSE_MILLIS = 10_000;
 
-/** Codes of a table that is being changed right now, or was made a moment ago. */
-const BUSY: ReadonlySet<string> = new Set(['ResourceInUseException', 'ContinuousBackupsUnavailableException']);
+/** Codes of a table, or of its auto scaling, that is being changed right now, or was made a moment ago. */
+const BUSY: ReadonlySet<string> = new Set([
+  'ResourceInUseException',
+  'ContinuousBackupsUnavailableException',
+  'ConcurrentUpdateException',
+]);
 
 export const tableUri = (table: string): string => `dynamodb://${table}`;
 

@@ -163,7 +163,7 @@ describe('auto scaling that is refused', () => {
   });
 
   it('is tried again later when it is being changed', async () => {
-    autoScaling.on(PutScalingPolicyCommand).rejects(refusal('ConcurrentUpdateException', 'busy', 500));
+    autoScaling.on(PutScalingPolicyCommand).rejects(refusal('ConcurrentUpdateException', 'busy', 400));
     await expect(apply()).rejects.toThrow(TransientError);
   });
 });
