@@ -4,16 +4,16 @@
  */
 import type { ReadOptions, SourceScanner, SourceWriter, WriteOptions } from '../core/ports.ts';
 import { type DynamoDbUri, formatUri } from '../core/uri.ts';
-import { applyTableSettings } from './dynamodb-apply.ts';
-import { REAL_TIME, type Timing } from './dynamodb-budget.ts';
-import { tableCreation } from './dynamodb-create.ts';
-import { type ExportClients, exportScan } from './dynamodb-export.ts';
-import { ENGINE_SETTING, EXPORTED } from './dynamodb-export-window.ts';
-import { openItem } from './dynamodb-open.ts';
-import { itemScan } from './dynamodb-scan.ts';
-import { readTableSettings, type TableClients } from './dynamodb-settings.ts';
-import { tableShape } from './dynamodb-table.ts';
-import { itemWriter } from './dynamodb-writer.ts';
+import { applyTableSettings } from './dynamodb/apply.ts';
+import { REAL_TIME, type Timing } from './dynamodb/budget.ts';
+import { tableCreation } from './dynamodb/create.ts';
+import { type ExportClients, exportScan } from './dynamodb/export.ts';
+import { ENGINE_SETTING, EXPORTED } from './dynamodb/export-window.ts';
+import { openItem } from './dynamodb/open.ts';
+import { itemScan } from './dynamodb/scan.ts';
+import { readTableSettings, type TableClients } from './dynamodb/settings.ts';
+import { tableShape } from './dynamodb/table.ts';
+import { itemWriter } from './dynamodb/writer.ts';
 
 /** Reads the items of a table, and writes them back. Throttles are retried as the client is set up to. */
 export function dynamoDbSource(

@@ -1,10 +1,10 @@
 /** The directory source: `file:///dir`. */
 import type { ListedTarget } from '../core/ports.ts';
-import { attributesOf, diskAttributesDiffer } from './files-attributes.ts';
-import { listPlace } from './files-list.ts';
-import { openEntry } from './files-open.ts';
-import { placeOf, statRoot, turnGiver } from './files-place.ts';
-import { fileWriter } from './files-writer.ts';
+import { attributesOf, diskAttributesDiffer } from './files/attributes.ts';
+import { listPlace } from './files/list.ts';
+import { openEntry } from './files/open.ts';
+import { placeOf, statRoot, turnGiver } from './files/place.ts';
+import { fileWriter } from './files/writer.ts';
 
 /**
  * A directory as a source and as a restore's target. Every file, symbolic link and directory below it is an entry; links are entries

@@ -19,12 +19,12 @@ import { type Attributes, inRange, type KeyRange, keyFromText, type ListedEntry 
 import { NotFoundError } from '../core/errors.ts';
 import type { ListedTarget } from '../core/ports.ts';
 import { formatUri, type LambdaUri } from '../core/uri.ts';
-import type { Sleep } from './lambda-download.ts';
-import { isAbsent } from './lambda-errors.ts';
-import { layersOf } from './lambda-layers.ts';
-import { functionNameOf } from './lambda-names.ts';
-import { type FunctionReader, openFunction } from './lambda-read.ts';
-import { lambdaWriter } from './lambda-writer.ts';
+import type { Sleep } from './lambda/download.ts';
+import { isAbsent } from './lambda/errors.ts';
+import { layersOf } from './lambda/layers.ts';
+import { functionNameOf } from './lambda/names.ts';
+import { type FunctionReader, openFunction } from './lambda/read.ts';
+import { lambdaWriter } from './lambda/writer.ts';
 
 /** Reads functions, and writes them back. Throttles and dropped connections are retried as the client is set up to. */
 export function lambdaSource(client: LambdaClient, uri: LambdaUri, sleep: Sleep = after): ListedTarget {

@@ -17,14 +17,14 @@ import type { ListedEntry } from '../core/entry.ts';
 import { messageOf } from '../core/errors.ts';
 import type { ListedTarget, OpenedEntry, SourceReader } from '../core/ports.ts';
 import { formatUri, type S3Uri } from '../core/uri.ts';
-import { type AclUse, aclUse } from './s3-acl-use.ts';
-import { attributesDiffer, attributesOf, type SeparateAttributes } from './s3-attributes.ts';
-import { bodyOf, readPinned } from './s3-content.ts';
-import { getObject } from './s3-get.ts';
-import { displayObject, objectKeyOf } from './s3-keys.ts';
-import { fingerprintOf, listObjects, readFingerprint } from './s3-listing.ts';
-import { readSettings } from './s3-settings.ts';
-import { s3Writer } from './s3-writer.ts';
+import { type AclUse, aclUse } from './s3/acl-use.ts';
+import { attributesDiffer, attributesOf, type SeparateAttributes } from './s3/attributes.ts';
+import { bodyOf, readPinned } from './s3/content.ts';
+import { getObject } from './s3/get.ts';
+import { displayObject, objectKeyOf } from './s3/keys.ts';
+import { fingerprintOf, listObjects, readFingerprint } from './s3/listing.ts';
+import { readSettings } from './s3/settings.ts';
+import { s3Writer } from './s3/writer.ts';
 
 /** How often an object is opened anew when it changes, or S3 answers with something that it cannot be, before it is named. */
 const MAX_ATTEMPTS = 4;

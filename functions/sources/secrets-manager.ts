@@ -12,9 +12,9 @@ import type { ListedTarget, OpenedEntry, SourceReader } from '../core/ports.ts';
 import { formatUri, type SecretsManagerUri } from '../core/uri.ts';
 import { attributesDiffer, findName, listNames } from './config-attributes.ts';
 import { CHANGING, contentOf, MAX_ATTEMPTS } from './config-content.ts';
-import { formatVersions } from './secrets-manager-content.ts';
-import { readSecret, type SecretFound } from './secrets-manager-read.ts';
-import { SECRET_NAME, secretsManagerWriter } from './secrets-manager-writer.ts';
+import { formatVersions } from './secrets-manager/content.ts';
+import { readSecret, type SecretFound } from './secrets-manager/read.ts';
+import { SECRET_NAME, secretsManagerWriter } from './secrets-manager/writer.ts';
 import { nameOf, refusedEntry, sendWithheld, translateWithheld } from './withheld-words.ts';
 
 /** What must not be written into a sandbox: it would run functions, reach into other regions and let others in. */

@@ -12,8 +12,8 @@ import type { ListedTarget, OpenedEntry, SourceReader } from '../core/ports.ts';
 import { formatUri, type SsmUri } from '../core/uri.ts';
 import { attributesDiffer, findName, listNames } from './config-attributes.ts';
 import { CHANGING, contentOf, MAX_ATTEMPTS } from './config-content.ts';
-import { findState, findValue, fingerprintOf } from './ssm-parameter.ts';
-import { PARAMETER_NAME, type Sleep, ssmWriter } from './ssm-writer.ts';
+import { findState, findValue, fingerprintOf } from './ssm/parameter.ts';
+import { PARAMETER_NAME, type Sleep, ssmWriter } from './ssm/writer.ts';
 import { refusedEntry, sendWithheld, translateWithheld } from './withheld-words.ts';
 
 /** What must not be written into a sandbox: an expiry would delete there, and notices would call people. */

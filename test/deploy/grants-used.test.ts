@@ -24,8 +24,8 @@ function actionsOf(name: FunctionName, on?: string): ReadonlySet<string> {
 /** Names of the commands that the files of a folder send, `s3:`-like prefix aside. */
 function commandsIn(folder: string, files: RegExp): readonly string[] {
   const path = join(ROOT, 'functions', folder);
-  const texts = readdirSync(path)
-    .filter((file) => files.test(file))
+  const texts = readdirSync(path, { recursive: true, encoding: 'utf8' })
+    .filter((file) => files.test(file) && file.endsWith('.ts'))
     .map((file) => readFileSync(join(path, file), 'utf8'));
   const commands = texts.flatMap((text) => [...text.matchAll(/new (\w+)Command\(/g)].map((match) => match[1] ?? ''));
   return [...new Set(commands)].sort();

@@ -46,8 +46,8 @@ const ACTIONS: Readonly<Record<string, readonly string[]>> = {
 /** The actions that the files of a kind ask for, found by the commands that they import from the clients. */
 function requestsOf(files: RegExp): readonly string[] {
   const folder = join(ROOT, 'functions/sources');
-  const texts = readdirSync(folder)
-    .filter((file) => files.test(file))
+  const texts = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((file) => files.test(file) && file.endsWith('.ts'))
     .map((file) => readFileSync(join(folder, file), 'utf8'));
   const commands = texts.flatMap((text) =>
     [...text.matchAll(/import \{([^}]*)\} from '@aws-sdk\/client-([\w-]+)'/g)].flatMap(([, names = '', client = '']) =>

@@ -21,7 +21,7 @@ import {
   T0,
   valuesOf,
   wanted,
-} from '../sources/dynamodb-export-reader.ts';
+} from '../sources/dynamodb/export-reader.ts';
 import { createBucket, type Emulator, emulatedS3Client, startMoto } from './services.ts';
 
 let moto: Emulator;

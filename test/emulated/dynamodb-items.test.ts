@@ -6,12 +6,12 @@ import { findKeyText, inRange, type PresentEntry } from '../../functions/core/en
 import { itemKeyRanges } from '../../functions/core/item-key.ts';
 import type { ScannedEntry } from '../../functions/core/ports.ts';
 import { canonicalItem } from '../../functions/core/typed-json.ts';
-import { REAL_TIME } from '../../functions/sources/dynamodb-budget.ts';
-import { openItem } from '../../functions/sources/dynamodb-open.ts';
-import { itemScan } from '../../functions/sources/dynamodb-scan.ts';
-import { tableShape } from '../../functions/sources/dynamodb-table.ts';
-import { batchWriteRaw } from '../../functions/sources/dynamodb-wire.ts';
-import { itemWriter } from '../../functions/sources/dynamodb-writer.ts';
+import { REAL_TIME } from '../../functions/sources/dynamodb/budget.ts';
+import { openItem } from '../../functions/sources/dynamodb/open.ts';
+import { itemScan } from '../../functions/sources/dynamodb/scan.ts';
+import { tableShape } from '../../functions/sources/dynamodb/table.ts';
+import { batchWriteRaw } from '../../functions/sources/dynamodb/wire.ts';
+import { itemWriter } from '../../functions/sources/dynamodb/writer.ts';
 import { TYPED_ATTRIBUTES } from '../fixtures/typed-items.ts';
 import { type Emulator, emulatorEnv, startDynamoDbLocal } from './services.ts';
 

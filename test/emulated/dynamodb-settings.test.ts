@@ -17,9 +17,9 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Attributes } from '../../functions/core/entry.ts';
 import { InvalidInputError, NotFoundError } from '../../functions/core/errors.ts';
-import { applyTableSettings } from '../../functions/sources/dynamodb-apply.ts';
-import { deleteTable, tableCreation } from '../../functions/sources/dynamodb-create.ts';
-import { readTableSettings, type TableClients } from '../../functions/sources/dynamodb-settings.ts';
+import { applyTableSettings } from '../../functions/sources/dynamodb/apply.ts';
+import { deleteTable, tableCreation } from '../../functions/sources/dynamodb/create.ts';
+import { readTableSettings, type TableClients } from '../../functions/sources/dynamodb/settings.ts';
 import { judge } from './judge.ts';
 import { type Emulator, emulatorEnv, startDynamoDbLocal, startMoto } from './services.ts';
 

@@ -19,9 +19,9 @@ import {
 } from '../../functions/core/errors.ts';
 import type { OpenedEntry } from '../../functions/core/ports.ts';
 import { parseUri } from '../../functions/core/uri.ts';
+import { readArchive } from '../../functions/sources/lambda/archive.ts';
+import type { FunctionDocument } from '../../functions/sources/lambda/document.ts';
 import { lambdaSource } from '../../functions/sources/lambda.ts';
-import { readArchive } from '../../functions/sources/lambda-archive.ts';
-import type { FunctionDocument } from '../../functions/sources/lambda-document.ts';
 import { awsError } from '../fakes/aws.ts';
 import {
   arnOf,

@@ -13,8 +13,8 @@ import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type Attributes, keyFromText, type ListedEntry } from '../../functions/core/entry.ts';
 import { AccessDeniedError, ConflictError, NotFoundError, TransientError } from '../../functions/core/errors.ts';
+import { fingerprintOf } from '../../functions/sources/s3/listing.ts';
 import { s3Source } from '../../functions/sources/s3.ts';
-import { fingerprintOf } from '../../functions/sources/s3-listing.ts';
 
 const s3 = mockClient(S3Client);
 const MODIFIED = new Date('2026-01-02T03:04:05.000Z');
