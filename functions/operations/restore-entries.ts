@@ -41,9 +41,15 @@ export async function* restoreEntries(
   target: Target,
   isOver: () => boolean = () => false,
 ): AsyncGenerator<RestoredEntry> {
+  // Once it is over it stays so: what is left of a batch must not be passed by.
+  let over = false;
+  const ends = (): boolean => {
+    over ||= isOver();
+    return over;
+  };
   for await (const batch of readContents(vault, entries)) {
     yield* mapInOrder(
-      until(isOver, batch),
+      until(ends, batch),
       target.writers ?? WRITERS,
       async ({ entry, content }): Promise<RestoredEntry> => {
         try {
@@ -54,14 +60,14 @@ export async function* restoreEntries(
         }
       },
     );
-    if (isOver()) return;
+    if (ends()) return;
   }
 }
 
-function* until<T>(isOver: () => boolean, items: Iterable<T>): Generator<T> {
+function* until<T>(ends: () => boolean, items: Iterable<T>): Generator<T> {
   for (const item of items) {
     yield item;
-    if (isOver()) return;
+    if (ends()) return;
   }
 }
 

@@ -360,6 +360,22 @@ describe('a restore into a table', () => {
     },
   );
 
+  it('passes no entry by where a deadline is over and then is not', async () => {
+    const world = worldOfTable();
+    fill(world, 5000);
+    await world.run('full');
+    const copy = world.table(COPY);
+    let told = false;
+    const remainingMillis = () => {
+      if (told || copy.items.size < 10) return 600_000;
+      told = true;
+      return 0;
+    };
+    const deadline = () => ({ remainingMillis });
+    expect(await restored(world, {}, deadline)).toMatchObject({ status: 'succeeded', restored: 5000 });
+    expect(itemsOf(world, COPY)).toEqual(itemsOf(world, URI));
+  });
+
   it('goes on where an earlier Holdfast, which made no tables, began it', async () => {
     const world = worldOfTable();
     fill(world);
