@@ -117,7 +117,10 @@ async function bring(deployment: Deployment, stored: VersionDocument): Promise<F
     await (isBroken ? rested : settled)(deployment);
   }
   if (textOf(now) === textOf(version) && !isBroken) return Configuration;
-  const changed = await client.send(new UpdateFunctionConfigurationCommand(updateOf(version.settings, FunctionName)));
+  const { Role, ...update } = updateOf(version.settings, FunctionName);
+  // To name a role is to pass it on (iam:PassRole), also one that is the function's already.
+  const role = Role === Configuration.Role ? {} : { Role };
+  const changed = await client.send(new UpdateFunctionConfigurationCommand({ ...update, ...role }));
   await settled(deployment);
   return changed;
 }

@@ -242,6 +242,17 @@ describe('a function that is there', () => {
     ]);
   });
 
+  it('names its role only where it has another, since that is to pass the role on', async () => {
+    const shop = addShop();
+    const kept = await backUp();
+    const { Role } = shop.configuration;
+    Object.assign(shop.configuration, { Timeout: 1 });
+    expect(await restore(kept)).toEqual([]);
+    Object.assign(shop.configuration, { Role: 'arn:aws:iam::111122223333:role/other' });
+    expect(await restore(kept)).toEqual([]);
+    expect(inputsOf(UpdateFunctionConfigurationCommand).map((asked) => asked.Role)).toEqual([undefined, Role]);
+  });
+
   it('is not asked for what no image has where it is one', async () => {
     const image = '111122223333.dkr.ecr.eu-west-1.amazonaws.com/shop@sha256:5e7f';
     const shop = addShop((each) => {
