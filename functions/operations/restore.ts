@@ -148,9 +148,8 @@ async function begin(restoring: Restoring, ports: RestorePorts): Promise<Restore
       );
   }
   await assertKeysThere(restoring);
-  const looks = input.exact || input.onConflict === 'skip';
   const phase =
-    looks && (await startStaging(restoring, ports.clock.now())) ? 'stage' : input.exact ? 'remove' : 'write';
+    input.exact && (await startStaging(restoring, ports.clock.now())) ? 'stage' : input.exact ? 'remove' : 'write';
   const unprotected = chain.at(-1)?.unprotected ?? [];
   for (const { key, reason } of unprotected)
     addProblem(session, `${quoteKey(key as EntryKey)} was not protected: ${reason}`);

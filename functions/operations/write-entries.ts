@@ -1,10 +1,14 @@
 import { type EntryKey, type ListedEntry, type PresentEntry, quoteKey } from '../core/entry.ts';
 import type { SourceReader, UnlistedEntry } from '../core/ports.ts';
+import { mapInOrder } from './map-in-order.ts';
 import { isOutOfTime } from './out-of-time.ts';
 import { findDifference, restoreEntries } from './restore-entries.ts';
 import { addProblem, type RestoreSession } from './restore-session.ts';
 import { chosenEntries, listTarget, type Restoring } from './restoring.ts';
 import { zipByKey } from './zip-by-key.ts';
+
+/** Entries of the target that are looked at side by side, where it does not say. */
+const LOOKERS = 16;
 
 /** How far the entries to write are read: further than they are written. */
 interface ReadAhead {
@@ -56,15 +60,10 @@ function countRestored(session: RestoreSession, entry: PresentEntry): void {
 
 /** The chosen entries that must be written; the others are counted as skipped. Ends early, and says where, when time is short. */
 async function* entriesToWrite(restoring: Restoring, ahead: ReadAhead): AsyncGenerator<PresentEntry> {
-  const { input, cursor, deadline } = restoring;
-  const entries = chosenEntries(restoring);
-  const listing = input.exact || input.onConflict === 'skip' ? await restoring.listing() : undefined;
-  const pairs =
-    listing === undefined ? withoutTarget(entries) : zipByKey(entries, listTarget(listing, { after: cursor.after }));
-  for await (const { key, left, right } of pairs) {
+  const { deadline } = restoring;
+  for await (const { key, left, skip } of lookedAt(restoring)) {
     if (left !== undefined) {
-      const there = listing !== undefined && right !== undefined;
-      if (there && (!input.exact || (await isEqual(left, right, listing)))) ahead.skipped += 1;
+      if (await skip()) ahead.skipped += 1;
       else {
         ahead.skippedBefore.push(ahead.skipped);
         yield left;
@@ -78,8 +77,35 @@ async function* entriesToWrite(restoring: Restoring, ahead: ReadAhead): AsyncGen
   ahead.ended = true;
 }
 
-async function* withoutTarget(entries: AsyncIterable<PresentEntry>) {
-  for await (const left of entries) yield { key: left.key, left, right: undefined };
+/** A chosen entry or a key of the target, and whether the entry can stay unwritten. */
+interface LookedAt {
+  readonly key: EntryKey;
+  readonly left?: PresentEntry;
+  readonly skip: () => Promise<boolean>;
+}
+
+/** In key order, as far as the target must be looked at. */
+async function* lookedAt(restoring: Restoring): AsyncGenerator<LookedAt> {
+  const { input, cursor, target, session } = restoring;
+  const entries = chosenEntries(restoring);
+  if (!input.exact && (input.onConflict !== 'skip' || session.made)) {
+    for await (const left of entries) yield { key: left.key, left, skip: async () => false };
+  } else if (!input.exact && !('list' in target)) {
+    // Each when its turn comes, so that what somebody adds meanwhile is seen as well.
+    yield* mapInOrder(entries, target.writers ?? LOOKERS, async (left) => {
+      const { state } = await target.open({ key: left.key, fingerprint: undefined, sizeBytes: undefined });
+      return { key: left.key, left, skip: async () => state !== 'gone' };
+    });
+  } else {
+    const listing = await restoring.listing();
+    for await (const { key, left, right } of zipByKey(entries, listTarget(listing, { after: cursor.after })))
+      yield {
+        key,
+        ...(left === undefined ? {} : { left }),
+        skip: async () =>
+          left !== undefined && right !== undefined && (!input.exact || (await isEqual(left, right, listing))),
+      };
+  }
 }
 
 async function isEqual(

@@ -391,6 +391,23 @@ describe('a restore into a table', () => {
     expect(report).toMatchObject({ status: 'succeeded', restored: 100 });
   });
 
+  it('leaves alone what somebody adds while it goes on, where it is to skip what is there', async () => {
+    const world = worldOfTable();
+    fill(world);
+    await world.run('full');
+    const { recoveryPointId } = await latestPoint(world);
+    const input = restoreInput.parse({ recoveryPointId, to: COPY, onConflict: 'skip' });
+    const progress = await restore(input, world.ports, NO_HURRY);
+    world.table(COPY).put(keyOf(7), 'theirs');
+    expect(await restore({ ...input, progress }, world.ports, NO_HURRY)).toMatchObject({ restored: 99, skipped: 1 });
+    expect(
+      world
+        .table(COPY)
+        .items.get(keyFromText(keyOf(7)))
+        ?.toString(),
+    ).toBe('theirs');
+  });
+
   it('changes nothing in a dry run, and makes no table', async () => {
     const world = worldOfTable();
     fill(world);
