@@ -70,6 +70,17 @@ describe('a run of one source', () => {
     expect(tasksOf(played)).toEqual(['start-run', 'take-inventory', 'commit-snapshot', 'finish-run']);
   });
 
+  it('waits for a source that is not read to its end, and takes its inventory again, with its cursor, until it is done', async () => {
+    const played = await play('backup', {
+      'take-inventory': (input) => {
+        const step = Number(input.inventory?.cursor ?? 0);
+        return step < 2 ? { done: false, cursor: String(step + 1), waitSeconds: 1 } : inventoryOf(input);
+      },
+    });
+    expect(played.inputsOf('take-inventory').map(({ inventory }) => inventory?.cursor)).toEqual([undefined, '1', '2']);
+    expect(tasksOf(played).slice(-4)).toEqual(['take-snapshot', 'take-snapshot', 'commit-snapshot', 'finish-run']);
+  });
+
   it('calls a worker that ran out of time again, with its cursor, until it is done', async () => {
     const played = await play('backup', {
       'take-snapshot': ({ shard, progress }) => {

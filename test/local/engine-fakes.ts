@@ -13,6 +13,7 @@ export interface TaskInput {
   readonly replica?: string;
   readonly recoveryPointId?: string;
   readonly fullBecause?: string;
+  readonly inventory?: { readonly done: boolean; readonly cursor?: string };
   readonly progress?: { readonly done: boolean; readonly cursor?: string };
   readonly error?: { readonly Error: string; readonly Cause: string };
 }
@@ -31,6 +32,7 @@ const finished = { runId: 'run-1', plan: 'web-app', recoveryPoints: [], failed: 
 export const finishedAs = (status: string) => ({ ...finished, status });
 
 export const inventoryOf = (input: TaskInput, rest: object = {}) => ({
+  done: true,
   kind: 'full',
   attempt: 'a1',
   shardsKey: `${input.sourceId}/shards.json`,

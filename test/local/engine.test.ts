@@ -210,6 +210,10 @@ it('enters every state of every machine in some case', async () => {
   const input = { recoveryPointId: 'x@primary', plan: 'p', to: 'x' };
   const played = await Promise.all([
     play('backup', all),
+    play('backup', {
+      'take-inventory': (given) =>
+        given.inventory === undefined ? { done: false, cursor: 'c', waitSeconds: 1 } : inventoryOf(given),
+    }),
     play('backup', { 'commit-snapshot': () => rebase, 'finish-run': () => finishedAs('partial') }),
     play('backup', { 'take-snapshot': throwing('IntegrityError'), 'finish-run': () => finishedAs('failed') }),
     play('backup', { ...all, replicate: throwing('IntegrityError') }),
