@@ -11,6 +11,7 @@ import { assertPlanReached } from '../account-reach.ts';
 import { assertApart } from '../apart.ts';
 import { positional, value } from '../arguments.ts';
 import type { Console } from '../console.ts';
+import { expireWork } from '../expire-work.ts';
 import { EXIT } from '../failure.ts';
 import { counted, pairs, plain, showBytes, showCount, showSeconds } from '../figures.ts';
 import { showKey } from '../key-text.ts';
@@ -71,6 +72,7 @@ export async function runPlan(session: Session, request: RunRequest, resume?: st
     // Opened before anything is recorded, so that a wrong key or a vault that is not there ends the command at once.
     await ports.openVault(plan.vault);
     await session.freeLeases();
+    await expireWork(ports.work, ports.clock.now());
   }
   const runId = runIdOf(request.plan, request.kind, request.scheduledAt);
   const standing = () => standingOf(runId, ports);
