@@ -128,6 +128,46 @@ describe.each(Object.entries(KINDS))('%s', (_, { files, services, reader, notRea
   });
 });
 
+/** The actions that a row of README's table of rights names, column by column; a name without a service is of the service named before it. */
+function rightsIn(row: string): readonly (readonly string[])[] {
+  const line = README.split('\n').find((one) => one.startsWith(`| ${row}`)) ?? '';
+  return line
+    .split('|')
+    .slice(2, -1)
+    .map((cell) => {
+      let service = '';
+      return [...cell.matchAll(/`(?:([\w-]+):)?([A-Z]\w+)`/g)].map(([, named, action = '']) => {
+        service = named ?? service;
+        return `${service}:${action}`;
+      });
+    });
+}
+
+const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
+
+describe('the table of rights in README', () => {
+  it.each([
+    ['`dynamodb://`', ['dynamodb', 'application-autoscaling']],
+    ['`ssm://`', ['ssm']],
+    ['`secretsmanager://`', ['secretsmanager']],
+    ['`lambda://`', ['lambda']],
+  ])('names for %s what a deployment grants to back up, and to restore', (row, services) => {
+    const [read = [], restored = []] = rightsIn(row);
+    expect(Math.min(read.length, restored.length)).toBeGreaterThan(3);
+    const exported = services.includes('dynamodb') ? (rightsIn('engine `export`')[0] ?? []) : [];
+    const ofServices = (actions: readonly string[]) =>
+      [...new Set(actions)].filter((action) => services.some((service) => action.startsWith(`${service}:`))).sort();
+    const granted = (names: readonly FunctionName[]) =>
+      ofServices(names.flatMap((name) => services.flatMap((service) => actionsOf(name, service))));
+    expect(ofServices([...read, ...exported])).toEqual(granted(['take-inventory', 'take-snapshot']));
+    // Of functions it sums up the many that change one of what is read.
+    const all = ofServices([...read, ...restored]);
+    if (services.includes('lambda'))
+      expect(granted(['restore'])).toEqual(expect.arrayContaining(all.filter((one) => one !== 'lambda:ListFunctions')));
+    else expect(ofServices([...all, ...granted(['restore'])])).toEqual(all);
+  });
+});
+
 /** What a sandbox leaves out: what runs functions, reaches into other regions and lets others in. */
 const NOT_IN_SANDBOXES = [
   'secretsmanager:CancelRotateSecret',
