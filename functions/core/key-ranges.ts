@@ -13,7 +13,6 @@ export function justBefore(key: EntryKey): EntryKey | undefined {
 
 /** What one text names in a source of a kind. */
 export interface NamedKeys {
-  readonly text: string;
   /** Ranges that hold the named keys, and few others. */
   readonly ranges: readonly KeyRange[];
   readonly names: (key: EntryKey) => boolean;
@@ -23,10 +22,10 @@ export interface NamedKeys {
 export function namedKeys(text: string, kind: PlaceUri['scheme']): NamedKeys {
   if (kind === 'dynamodb') {
     const ranges = itemKeyRanges(text);
-    return { text, ranges, names: (key) => ranges.some((range) => inRange(key, range)) };
+    return { ranges, names: (key) => ranges.some((range) => inRange(key, range)) };
   }
   const named = keyFromText(text);
-  return { text, ranges: [{ after: justBefore(named), upTo: named }], names: (key) => key === named };
+  return { ranges: [{ after: justBefore(named), upTo: named }], names: (key) => key === named };
 }
 
 /** The ranges in byte order, those that meet made one, cut to what lies after `after`. */
