@@ -1,13 +1,21 @@
-// `npm run bench -- NAME [ARGUMENTS]`: campaigns that take too long for a test, and that measure what no test may assert.
+// `npm run bench -- NAME [NUMBERS]`: campaigns that take too long for a test, and that measure what no test may assert.
 import { onCapableNode } from '../../functions/local/own-node.mjs';
 
+/** What each campaign takes, and what runs it. */
+const CAMPAIGNS = {
+  peers: { takes: '[rounds] [share]', run: async (...numbers) => (await import('./peers.ts')).benchPeers(...numbers) },
+  tables: { takes: '[items]', run: async (...numbers) => (await import('./tables.ts')).benchTables(...numbers) },
+};
+
 await onCapableNode(import.meta.url, async () => {
-  const { benchTables } = await import('./tables.ts');
-  const [name, ...args] = process.argv.slice(2);
-  const size = args[0] === undefined ? undefined : Number(args[0]);
-  if (name === 'tables' && !Number.isNaN(size)) await benchTables(size);
-  else {
-    console.error(`"${[name, ...args].filter(Boolean).join(' ')}" is no campaign; say npm run bench -- tables [items]`);
+  const [name = '', ...args] = process.argv.slice(2);
+  const campaign = Object.hasOwn(CAMPAIGNS, name) ? CAMPAIGNS[name] : undefined;
+  const numbers = args.map(Number);
+  if (campaign === undefined || numbers.some(Number.isNaN)) {
+    const known = Object.entries(CAMPAIGNS).map(([one, { takes }]) => `npm run bench -- ${one} ${takes}`);
+    console.error(`"${[name, ...args].join(' ')}" is no campaign; say one of\n${known.join('\n')}`);
     process.exitCode = 2;
+    return;
   }
+  await campaign.run(...numbers);
 });
