@@ -4,6 +4,10 @@ import { onCapableNode } from '../../functions/local/own-node.mjs';
 /** What each campaign takes, and what runs it. */
 const CAMPAIGNS = {
   peers: { takes: '[rounds] [share]', run: async (...numbers) => (await import('./peers.ts')).benchPeers(...numbers) },
+  simulated: {
+    takes: '[objects]',
+    run: async (...numbers) => (await import('./simulated.ts')).benchSimulated(...numbers),
+  },
   tables: { takes: '[items]', run: async (...numbers) => (await import('./tables.ts')).benchTables(...numbers) },
 };
 
