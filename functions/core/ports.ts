@@ -94,7 +94,15 @@ interface Readable {
 export interface SourceReader extends Readable {
   /** Every entry of the range, once, in byte order of keys; pages to the end or throws. @throws NotFoundError when the source itself is absent. */
   list(range: KeyRange): AsyncIterable<ListedEntry | UnlistedEntry>;
+  /**
+   * Given by a place that can be divided without being listed: the first keys of the range, in byte order, by one request. They are `PEEKED_KEYS`, fewer
+   * only when the range holds no more. Errors are those of `list`.
+   */
+  peek?(range: KeyRange): Promise<readonly EntryKey[]>;
 }
+
+/** As many as S3 gives in one answer (API reference, ListObjectsV2). */
+export const PEEKED_KEYS = 1000;
 
 /** An entry as a scan meets it: whole, or the news that it is gone. */
 export interface ScannedEntry {

@@ -22,7 +22,7 @@ import { attributesDiffer, attributesOf, type SeparateAttributes } from './s3/at
 import { bodyOf, readPinned } from './s3/content.ts';
 import { getObject } from './s3/get.ts';
 import { displayObject, objectKeyOf } from './s3/keys.ts';
-import { fingerprintOf, listObjects, readFingerprint } from './s3/listing.ts';
+import { fingerprintOf, listObjects, peekObjects, readFingerprint } from './s3/listing.ts';
 import { readSettings } from './s3/settings.ts';
 import { s3Writer } from './s3/writer.ts';
 
@@ -39,6 +39,7 @@ function s3Reader(client: S3Client, uri: S3Uri): SourceReader {
   return {
     uri: formatUri(uri),
     list: (range) => listObjects(client, uri, range),
+    peek: (range) => peekObjects(client, uri, range),
     open: (listed) => open({ client, uri, acls }, listed),
     settings: () => readSettings(client, uri),
     attributesDiffer,

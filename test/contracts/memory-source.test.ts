@@ -1,12 +1,12 @@
+import { describe } from 'vitest';
 import { memoryTarget } from '../fakes/memory-source.ts';
 import { describeTarget } from './source.ts';
 
-describeTarget('the source in memory', async () => {
-  const uri = 'file:///memory';
-  return {
+describe.each(['file:///memory', 's3://memory/'])('in memory', (uri) => {
+  describeTarget(`the source ${uri}`, async () => ({
     uri,
     target: memoryTarget(uri),
     attributes: (_, version) => ({ type: 'object', version }),
     dispose: async () => {},
-  };
+  }));
 });

@@ -124,9 +124,20 @@ export function describeTarget(name: string, make: () => Promise<TargetUnderTest
       }
     });
 
+    it('gives the first keys of any range, as many as it lists, where it can be divided', async () => {
+      await putAll();
+      const bounds = [undefined, ...['', 'a/x', 'a0', 'zzz'].map(keyFromText)];
+      for (const after of bounds)
+        for (const upTo of bounds) {
+          const listed = (await listAll(target, { after, upTo })).map(({ key }) => key);
+          expect((await target.peek?.({ after, upTo })) ?? listed, JSON.stringify({ after, upTo })).toEqual(listed);
+        }
+    });
+
     it('lists nothing where nothing was written', async () => {
       await target.finish(iterate([]));
       expect(await listAll(target)).toEqual([]);
+      expect((await target.peek?.({})) ?? []).toEqual([]);
     });
 
     it.each([0, 1, ...SIZES])('holds content of %i bytes', async (sizeBytes) => {

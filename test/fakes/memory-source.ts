@@ -9,7 +9,7 @@ import {
   type PresentEntry,
 } from '../../functions/core/entry.ts';
 import { AccessDeniedError, ConflictError, NotFoundError, TransientError } from '../../functions/core/errors.ts';
-import type { ListedTarget, OpenedEntry, UnlistedEntry } from '../../functions/core/ports.ts';
+import { type ListedTarget, type OpenedEntry, PEEKED_KEYS, type UnlistedEntry } from '../../functions/core/ports.ts';
 
 export interface MemoryEntry {
   readonly attributes: Attributes;
@@ -35,6 +35,8 @@ export interface MemoryTarget extends ListedTarget {
   /** How often an entry was opened, and the source listed (begun). */
   reads: number;
   lists: number;
+  /** How often its first keys were asked for. */
+  peeks: number;
   writes: number;
   /** Contents that were handed out and neither drained nor returned. */
   unclosed: number;
@@ -47,6 +49,7 @@ export interface MemoryTarget extends ListedTarget {
 /** Pieces in which content is handed out: small, so that who reads must join them. */
 const PIECE_BYTES = 40_000;
 
+/** One of `s3://` can be divided as a bucket can, others not. */
 export function memoryTarget(uri: string): MemoryTarget {
   let version = 0;
   const store = (key: EntryKey, content: Buffer, attributes: Attributes) => {
@@ -55,6 +58,13 @@ export function memoryTarget(uri: string): MemoryTarget {
   };
   const demandPresent = () => {
     if (self.absent) throw new NotFoundError(`${uri} does not exist`);
+  };
+
+  const peek = async (range: KeyRange): Promise<EntryKey[]> => {
+    self.peeks += 1;
+    demandPresent();
+    const keys = [...self.entries.keys()].filter((key) => inRange(key, range) && !self.unlisted.has(key));
+    return keys.sort().slice(0, PEEKED_KEYS);
   };
 
   const self: MemoryTarget = {
@@ -66,6 +76,7 @@ export function memoryTarget(uri: string): MemoryTarget {
     captured: { settings: {}, notCaptured: [] },
     reads: 0,
     lists: 0,
+    peeks: 0,
     writes: 0,
     unclosed: 0,
     finished: undefined,
@@ -87,6 +98,8 @@ export function memoryTarget(uri: string): MemoryTarget {
         else if (entry !== undefined) yield { key, fingerprint: entry.fingerprint, sizeBytes: entry.content.length };
       }
     },
+
+    ...(uri.startsWith('s3:') ? { peek: (range: KeyRange) => peek(range) } : {}),
 
     async open(listed: ListedEntry): Promise<OpenedEntry> {
       self.reads += 1;

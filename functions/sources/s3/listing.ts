@@ -17,6 +17,7 @@ import {
   quoteKey,
 } from '../../core/entry.ts';
 import { IntegrityError, InvalidInputError } from '../../core/errors.ts';
+import { PEEKED_KEYS } from '../../core/ports.ts';
 import { formatUri, type S3Uri } from '../../core/uri.ts';
 import { entryKeyOf } from './keys.ts';
 
@@ -69,6 +70,13 @@ export async function* listObjects(client: S3Client, uri: S3Uri, range: KeyRange
     else emptyPages.clear();
     token = nextToken(uri, page, token, emptyPages);
   } while (token !== undefined);
+}
+
+/** The first `PEEKED_KEYS` keys of the range, by one request (more only to a store whose pages are shorter); errors are those of the listing. */
+export async function peekObjects(client: S3Client, uri: S3Uri, range: KeyRange): Promise<EntryKey[]> {
+  const keys: EntryKey[] = [];
+  for await (const { key } of listObjects(client, uri, range)) if (keys.push(key) === PEEKED_KEYS) break;
+  return keys;
 }
 
 /** The key of the first object, by one request; undefined when there is none. */

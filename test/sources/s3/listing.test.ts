@@ -184,3 +184,36 @@ describe('the listing of an S3 source', () => {
     expect(b?.fingerprint).toBe(a?.fingerprint);
   });
 });
+
+describe('the first keys of an S3 source', () => {
+  const thousand = Array.from({ length: 1000 }, (_, at) => object(`k${String(at).padStart(4, '0')}`));
+  const peek = async (range: KeyRange = {}) => (await source().peek?.(range)) ?? [];
+
+  it('are a thousand by one request, though more follow', async () => {
+    s3.on(ListObjectsV2Command).resolves({ Contents: thousand, IsTruncated: true, NextContinuationToken: 't' });
+    expect((await peek({ after: keyFromText('k') })).length).toBe(1000);
+    expect(inputs()).toEqual([{ Bucket: 'bucket', Prefix: '', EncodingType: 'url', StartAfter: 'k' }]);
+  });
+
+  it('end with the range, and then are fewer', async () => {
+    s3.on(ListObjectsV2Command).resolves({ Contents: thousand, IsTruncated: true, NextContinuationToken: 't' });
+    expect(await peek({ upTo: keyFromText('k0001') })).toEqual(['k0000', 'k0001']);
+    expect(inputs().length).toBe(1);
+  });
+
+  it('are not taken for all when a store answers with a shorter page', async () => {
+    s3.on(ListObjectsV2Command)
+      .resolvesOnce({ Contents: [object('a')], IsTruncated: true, NextContinuationToken: 't1' })
+      .resolvesOnce({ Contents: [object('b')], IsTruncated: false });
+    expect(await peek()).toEqual(['a', 'b']);
+  });
+
+  it.each([
+    ['out of order', { Contents: [object('b'), object('a')], IsTruncated: false }],
+    ['cut short', { Contents: [object('a')], IsTruncated: true }],
+    ['no listing at all', {}],
+  ])('are refused from an answer that is %s', async (_, page) => {
+    s3.on(ListObjectsV2Command).resolves(page);
+    await expect(peek()).rejects.toThrow(IntegrityError);
+  });
+});
