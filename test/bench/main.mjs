@@ -4,6 +4,7 @@ import { onCapableNode } from '../../functions/local/own-node.mjs';
 /** What each campaign takes, and what runs it. */
 const CAMPAIGNS = {
   peers: { takes: '[rounds] [share]', run: async (...numbers) => (await import('./peers.ts')).benchPeers(...numbers) },
+  s3: { takes: '[rounds] [share]', run: async (...numbers) => (await import('./s3.ts')).benchS3(...numbers) },
   simulated: {
     takes: '[objects]',
     run: async (...numbers) => (await import('./simulated.ts')).benchSimulated(...numbers),
