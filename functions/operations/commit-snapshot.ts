@@ -1,6 +1,6 @@
 import type { RecoveryPoint, SourceRun, SourceState } from '../core/catalogue-records.ts';
 import { type EntryKey, quoteKey } from '../core/entry.ts';
-import { AccessDeniedError, ConflictError, IntegrityError } from '../core/errors.ts';
+import { AccessDeniedError, ConflictError } from '../core/errors.ts';
 import { findSuspicion } from '../core/guard.ts';
 import { type RecoveryPointId, recoveryPointIdOf } from '../core/ids.ts';
 import { type Manifest, manifestName, type PackRef, sealManifest } from '../core/manifest.ts';
@@ -11,9 +11,10 @@ import type { Ports, Vault } from '../core/ports.ts';
 import { recoveryPointOf } from '../core/recovery-point.ts';
 import { findSourceState } from './find-source-state.ts';
 import { readManifest } from './read-chain.ts';
+import { joinParts, readParts, roundsOf } from './read-parts.ts';
 import { removeStaged } from './stage-entries.ts';
 import { keepLease } from './start-run.ts';
-import { getInventory, getPart, type Inventory, type Part, stagedFolder, type Work } from './work-lists.ts';
+import { getInventory, type Inventory, type Part, stagedFolder, type Work } from './work-lists.ts';
 
 type CommitSnapshotPorts = Pick<
   Ports,
@@ -32,8 +33,8 @@ type CommitSnapshotPorts = Pick<
 /**
  * Makes the snapshot exist: writes the manifest, then the catalogue. A manifest that is there already (a repeated call) is taken as the
  * truth. Where a worker found the chain damaged, nothing is written and the answer is `rebase`.
- * @throws ConflictError when the run lost its lease; IntegrityError when a worker's result is missing; AccessDeniedError when nothing of
- * the source may be read.
+ * @throws ConflictError when the run lost its lease; NotFoundError when a worker's result is missing; IntegrityError when the results do not
+ * cover the source; AccessDeniedError when nothing of the source may be read.
  */
 export async function commitSnapshot(
   input: CommitSnapshotInput,
@@ -43,13 +44,15 @@ export async function commitSnapshot(
   const work = { runId: input.runId, sourceId: input.sourceId, attempt: input.inventory.attempt };
   const inventory = await getInventory(ports.work, work);
   const recoveryPointId = recoveryPointIdOf(input.snapshotId, inventory.vault);
-  const parts = await readParts(ports, work, inventory);
-  const damaged = parts.find((part) => part.baseDamaged !== undefined)?.baseDamaged;
+  const read: Part[] = [];
+  for (const round of roundsOf(inventory, work)) for await (const part of readParts(ports.work, round)) read.push(part);
+  const damaged = read.find((part) => part.baseDamaged !== undefined)?.baseDamaged;
   if (damaged !== undefined) {
     const answer = await rebase(inventory, input, damaged, recoveryPointId, ports);
     await tidy(work, inventory, ports);
     return answer;
   }
+  const parts = joinParts(read, `source ${input.sourceId}`);
   refuseDenied(parts, source);
 
   const vault = await ports.openVault(inventory.vault);
@@ -72,29 +75,6 @@ function refuseDenied(parts: readonly Part[], { sourceUri }: SourceRun): void {
   const [first] = parts.flatMap((part) => part.unprotected);
   const said = first === undefined ? '' : `, such as ${quoteKey(first.key as EntryKey)}: ${first.reason}`;
   throw new AccessDeniedError(`${sourceUri}: none of its entries can be read${said}`);
-}
-
-async function readParts(
-  ports: CommitSnapshotPorts,
-  work: Parameters<typeof getInventory>[1],
-  inventory: Inventory,
-): Promise<Part[]> {
-  const parts: Part[] = [];
-  for (let shard = 0; shard < inventory.shards; shard += 1) {
-    let stoppedAt: string | undefined;
-    for (let part = 0; ; part += 1) {
-      const read = await getPart(ports.work, work, { shard, part });
-      // Two calls with one input may have worked at once, and stopped at different keys: what lies between must not be lost.
-      if (read.baseDamaged === undefined && read.after !== stoppedAt)
-        throw new IntegrityError(
-          `the parts of shard ${shard} of source ${work.sourceId} do not join, because two workers were at it; run it again`,
-        );
-      stoppedAt = read.stoppedAt;
-      parts.push(read);
-      if (read.done) break;
-    }
-  }
-  return parts;
 }
 
 async function rebase(

@@ -112,7 +112,7 @@ async function describe(
     trustedEntries: await findTrustedEntries(input, vault.name, ports),
     consistentAt: start?.consistentAt ?? now.toISOString(),
     startedAt: run.startedAt,
-    shards: 0,
+    rounds: [],
     ...(start === undefined ? {} : { staged: { attempt, part: 0, changesOnly: start.changesOnly, bounds } }),
     sourceSettings: settings,
     settingsNotCaptured: [...notCaptured],
@@ -168,7 +168,10 @@ async function finish(
   const { plan: name, runId, sourceId, snapshotId } = input;
   const { attempt } = work;
   const shards = shardsAt(bounds, { plan: name, runId, sourceId, snapshotId, attempt });
-  await putInventory(ports.work, work, { ...inventory, shards: shards.length });
+  await putInventory(ports.work, work, {
+    ...inventory,
+    rounds: [...inventory.rounds, { attempt, shards: shards.length }],
+  });
   await ports.work.put(shardsName(work), Buffer.from(JSON.stringify(shards)));
   return {
     done: true,

@@ -58,15 +58,13 @@ export async function takeSnapshot(
     const { differences, reader } = await compare({ input, inventory, vault, range }, merged, ports);
     const stoppedAt = await work(differences, reader, writer, tally, deadline);
     const part = await writer.finish();
-    const [after, stopped] = [cursor.after, stoppedAt].map((key) => (key === undefined ? undefined : encodeKey(key)));
-    await putPart(ports.work, input, at, {
-      done: stopped === undefined,
-      after,
-      stoppedAt: stopped,
-      ...tally.result(),
-      ...part,
-    });
-    return stopped === undefined ? { done: true } : { done: false, cursor: `${cursor.part + 1}.${stopped}` };
+    // Stopped at its end it is done; so that no part covers nothing.
+    const done = stoppedAt === undefined || stoppedAt === range.upTo;
+    const [after, upTo] = [range.after, stoppedAt ?? range.upTo].map((key) =>
+      key === undefined ? key : encodeKey(key),
+    );
+    await putPart(ports.work, input, at, { done, after, upTo, ...tally.result(), ...part });
+    return done ? { done } : { done, cursor: `${cursor.part + 1}.${upTo}` };
   } catch (error) {
     if (damage.found() === undefined) throw error;
     await putPart(ports.work, input, at, damagedPart(damage.found() ?? ''));

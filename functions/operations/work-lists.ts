@@ -32,7 +32,8 @@ export const inventorySchema = z.object({
   /** Changes before this instant will be in the snapshot. */
   consistentAt: z.iso.datetime(),
   startedAt: z.iso.datetime(),
-  shards: count,
+  /** The attempts that made shards, and how many: numbers of shards go on from one to the next. Empty while the source is not divided. */
+  rounds: z.array(z.object({ attempt: z.string(), shards: count })),
   /** Set when the source was scanned and its entries are in the work place: by this attempt, as this part of the staging says. */
   staged: z
     .object({
@@ -49,10 +50,11 @@ export const inventorySchema = z.object({
 export type Inventory = z.output<typeof inventorySchema>;
 
 export const partSchema = z.object({
+  /** False where the shard goes on in a part behind this one. */
   done: z.boolean(),
-  /** The key (base64url) after which the part began, and the last one that it dealt with; absent at the ends of the shard. */
+  /** What the part covers: after < key <= upTo, keys in base64url; absent where the source begins and ends. */
   after: z.string().optional(),
-  stoppedAt: z.string().optional(),
+  upTo: z.string().optional(),
   /** Set when the chain turned out to be damaged; then nothing else of the part counts. */
   baseDamaged: z.string().optional(),
   segments: z.array(segmentRefSchema),
