@@ -18,7 +18,7 @@ export interface Sizes {
   readonly hugeBytes: number;
 }
 
-export const FULL_SIZES: Sizes = { files: 50_000, largeFiles: 64, largeBytes: 12_000_000, hugeBytes: 2_000_000_000 };
+const FULL_SIZES: Sizes = { files: 50_000, largeFiles: 64, largeBytes: 12_000_000, hugeBytes: 2_000_000_000 };
 
 /** xorshift128: 32 bits a call, the same for ever. */
 export function randomOf(seed: number): () => number {
@@ -153,4 +153,11 @@ export function insertInto(from: string, to: string, { hugeBytes }: Sizes): void
   }
   closeSync(source);
   closeSync(target);
+}
+
+/** A tenth of a set has a tenth of its files, or of the huge file's bytes. */
+export function sizesOf(share: number): Sizes {
+  const { files, largeFiles, largeBytes, hugeBytes } = FULL_SIZES;
+  const part = (whole: number): number => Math.max(1, Math.round(whole * share));
+  return { files: part(files), largeFiles: part(largeFiles), largeBytes, hugeBytes: part(hugeBytes) };
 }

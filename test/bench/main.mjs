@@ -1,10 +1,17 @@
-// `npm run bench -- NAME [NUMBERS]`: campaigns that take too long for a test, and that measure what no test may assert.
+// `npm run bench [-- NAME NUMBERS]`: campaigns that take too long for a test, and that measure what no test may assert.
 import { onCapableNode } from '../../functions/local/own-node.mjs';
 
 /** What each campaign takes, and what runs it. */
 const CAMPAIGNS = {
-  peers: { takes: '[rounds] [share]', run: async (...numbers) => (await import('./peers.ts')).benchPeers(...numbers) },
-  s3: { takes: '[rounds] [share]', run: async (...numbers) => (await import('./s3.ts')).benchS3(...numbers) },
+  all: { takes: '[rounds] [share]', run: async (...numbers) => (await import('./beside.ts')).benchAll(...numbers) },
+  peers: {
+    takes: '[rounds] [share]',
+    run: async (...numbers) => (await import('./beside.ts')).benchBeside('peers', ...numbers),
+  },
+  s3: {
+    takes: '[rounds] [share]',
+    run: async (...numbers) => (await import('./beside.ts')).benchBeside('s3', ...numbers),
+  },
   simulated: {
     takes: '[objects]',
     run: async (...numbers) => (await import('./simulated.ts')).benchSimulated(...numbers),
@@ -13,7 +20,7 @@ const CAMPAIGNS = {
 };
 
 await onCapableNode(import.meta.url, async () => {
-  const [name = '', ...args] = process.argv.slice(2);
+  const [name = 'all', ...args] = process.argv.slice(2);
   const campaign = Object.hasOwn(CAMPAIGNS, name) ? CAMPAIGNS[name] : undefined;
   const numbers = args.map(Number);
   if (campaign === undefined || numbers.some(Number.isNaN)) {

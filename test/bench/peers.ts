@@ -1,35 +1,11 @@
-/**
- * Holdfast beside its peers, each on the same data in the same run: A to F of `data.ts`, alternating, medians of five.
- * `npm run bench -- peers [rounds] [share]`: `share` 0.1 takes a tenth of each data set, for a quick look.
- */
+/** A to F: Holdfast beside its peers, each on the same data on the same disk, in turn. */
 import { mkdirSync, mkdtempSync, renameSync, rmSync, utimesSync } from 'node:fs';
-import { arch, cpus, platform, release, totalmem } from 'node:os';
 import { join } from 'node:path';
-import {
-  changeOnePercent,
-  FULL_SIZES,
-  insertInto,
-  SEED,
-  type Sizes,
-  writeHugeFile,
-  writeLargeFiles,
-  writeSmallFiles,
-} from './data.ts';
+import { changeOnePercent, insertInto, type Sizes, writeHugeFile, writeLargeFiles, writeSmallFiles } from './data.ts';
 import { bytesBelow, measure, settleDisk } from './measure.ts';
-import { type Results, results } from './results.ts';
+import type { Results } from './results.ts';
+import { say } from './say.ts';
 import { findTools, type Tool } from './tools.ts';
-
-export function describeMachine(): string {
-  const [cpu] = cpus();
-  return `${cpus().length} cores (${cpu?.model.trim() ?? 'unknown'}), ${Math.round(totalmem() / 2 ** 30)} GiB of memory, ${platform()} ${release()} ${arch()}, Node ${process.version}`;
-}
-
-/** A tenth of a set has a tenth of its files, or of the huge file's bytes. */
-export function sizesOf(share: number): Sizes {
-  const { files, largeFiles, largeBytes, hugeBytes } = FULL_SIZES;
-  const part = (whole: number): number => Math.max(1, Math.round(whole * share));
-  return { files: part(files), largeFiles: part(largeFiles), largeBytes, hugeBytes: part(hugeBytes) };
-}
 
 /** What all scenarios share. */
 interface Bench {
@@ -40,12 +16,10 @@ interface Bench {
   readonly results: Results;
 }
 
-export async function benchPeers(rounds = 5, share = 1): Promise<Results> {
+export async function runPeers(results: Results, rounds: number, sizes: Sizes): Promise<void> {
   const folder = mkdtempSync(join(process.env.BENCH_FOLDER ?? process.cwd(), 'holdfast-bench-'));
   const tools = findTools();
-  const bench: Bench = { folder, tools, sizes: sizesOf(share), rounds, results: results(tools) };
-  say(`${new Date().toISOString().slice(0, 10)}, ${describeMachine()}`);
-  say(`seed ${SEED}, ${rounds} rounds, medians; share of the data ${share}`);
+  const bench: Bench = { folder, tools, sizes, rounds, results };
   for (const { name, version, lacks } of tools) say(`${name}: ${version}${lacks === '' ? '' : ` (${lacks})`}`);
   try {
     await smallFiles(bench);
@@ -54,9 +28,6 @@ export async function benchPeers(rounds = 5, share = 1): Promise<Results> {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-  say('');
-  for (const line of bench.results.table()) say(line);
-  return bench.results;
 }
 
 /** A, C, D, and F of A. */
@@ -155,5 +126,3 @@ async function restore(bench: Bench, scenario: string, source: string, round: nu
     rmSync(to, { recursive: true });
   });
 }
-
-const say = (line: string): void => void process.stdout.write(`${line}\n`);

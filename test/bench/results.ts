@@ -6,7 +6,7 @@ const MB = 1_000_000;
 export interface Results {
   add(scenario: string, tool: string, measured: Pick<Measured, 'seconds' | 'peakBytes'>): void;
   addStored(scenario: string, tool: string, bytes: number): void;
-  /** Lines of a Markdown table: a row for each scenario and figure, a column for each tool; ratios are the fastest peer's time by Holdfast's. */
+  /** Lines of a Markdown table: a row for each scenario, columns for each tool; the ratio is the fastest peer's time by Holdfast's. */
   table(): readonly string[];
 }
 
@@ -16,7 +16,9 @@ interface Cell {
   readonly stored: number[];
 }
 
-export function results(tools: readonly { readonly name: string }[]): Results {
+export const OWN = 'holdfast';
+
+export function results(): Results {
   const scenarios = new Map<string, Map<string, Cell>>();
   const cellOf = (scenario: string, tool: string): Cell => {
     const row = scenarios.get(scenario) ?? new Map<string, Cell>();
@@ -25,7 +27,6 @@ export function results(tools: readonly { readonly name: string }[]): Results {
     row.set(tool, cell);
     return cell;
   };
-  const names = tools.map(({ name }) => name);
   return {
     add(scenario, tool, { seconds, peakBytes }) {
       const cell = cellOf(scenario, tool);
@@ -35,6 +36,8 @@ export function results(tools: readonly { readonly name: string }[]): Results {
     },
     addStored: (scenario, tool, bytes) => void cellOf(scenario, tool).stored.push(bytes),
     table() {
+      const tools = new Set([...scenarios.values()].flatMap((row) => [...row.keys()]));
+      const names = [OWN, ...[...tools].filter((name) => name !== OWN)];
       const lines = [
         `| | ${names.map((name) => `${name}: s`).join(' | ')} | fastest peer / holdfast | ${names.map((name) => `${name}: peak MB`).join(' | ')} | ${names.map((name) => `${name}: stored MB`).join(' | ')} |`,
         `| --- |${' ---: |'.repeat(3 * names.length + 1)}`,

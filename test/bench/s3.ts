@@ -1,6 +1,6 @@
 /**
- * From bucket to bucket on one local S3 server: Holdfast from a source into a vault, `aws s3 sync` and `rclone sync` from the same bucket into
- * another, all with as many requests side by side. `npm run bench -- s3 [rounds] [share]`
+ * G: from bucket to bucket on one local S3 server: Holdfast from a source into a vault, `aws s3 sync` and `rclone sync` from the same bucket into
+ * another, all with as many requests side by side.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,10 +10,10 @@ import { join, relative } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { CreateBucketCommand, ListBucketsCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { mapInOrder } from '../../functions/operations/map-in-order.ts';
-import { SEED, type Sizes, writeLargeFiles, writeSmallFiles } from './data.ts';
+import { type Sizes, writeLargeFiles, writeSmallFiles } from './data.ts';
 import { type Command, measure, settleDisk } from './measure.ts';
-import { describeMachine, sizesOf } from './peers.ts';
-import { type Results, results } from './results.ts';
+import type { Results } from './results.ts';
+import { say } from './say.ts';
 import { holdfastCommand, versionOf } from './tools.ts';
 
 /** Requests side by side: what Holdfast has by itself, and the others are told. */
@@ -34,17 +34,14 @@ interface Syncer {
   sync(from: string, run: string): Promise<Command>;
 }
 
-export async function benchS3(rounds = 5, share = 1): Promise<Results> {
+export async function runS3(found: Results, rounds: number, sizes: Sizes): Promise<void> {
   const folder = mkdtempSync(join(process.env.BENCH_FOLDER ?? process.cwd(), 'holdfast-bench-'));
   const server = await startServer(folder);
   try {
     const syncers = [holdfast(folder, server), aws(folder, server), rclone(server)].filter((one) => one !== undefined);
     if (syncers.length === 1) throw new Error('neither aws nor rclone is on the PATH; install awscli (pip) or rclone');
-    say(`${new Date().toISOString().slice(0, 10)}, ${describeMachine()}`);
-    say(
-      `seed ${SEED}, ${rounds} rounds, medians; share of the data ${share}; ${server.name}; ${CONCURRENCY} requests side by side`,
-    );
-    for (const { name, version } of syncers) say(`${name}: ${version}`);
+    say(`G: ${server.name}, ${CONCURRENCY} requests side by side`);
+    for (const { name, version } of syncers.slice(1)) say(`${name}: ${version}`);
     const client = new S3Client({
       endpoint: server.env.AWS_ENDPOINT_URL ?? '',
       region: REGION,
@@ -54,10 +51,8 @@ export async function benchS3(rounds = 5, share = 1): Promise<Results> {
     });
     await untilReady(client, server);
     for (const Bucket of ['small', 'large', 'copies']) await client.send(new CreateBucketCommand({ Bucket }));
-    const sizes = sizesOf(share);
     await fill(client, 'small', join(folder, 'a'), sizes, writeSmallFiles);
     await fill(client, 'large', join(folder, 'b'), sizes, writeLargeFiles);
-    const found = results(syncers);
     for (let round = 0; round < rounds; round += 1)
       for (const [scenario, bucket] of [
         ['G of A', 'small'],
@@ -70,9 +65,6 @@ export async function benchS3(rounds = 5, share = 1): Promise<Results> {
           await settleDisk();
           found.add(scenario, syncer.name, await measure(command));
         }
-    say('');
-    for (const line of found.table()) say(line);
-    return found;
   } finally {
     server.process.kill();
     await once(server.process, 'close');
@@ -174,7 +166,7 @@ function aws(folder: string, { env }: Server): Syncer | undefined {
   const config = join(folder, 'aws-config');
   writeFileSync(config, `[default]\ns3 =\n  max_concurrent_requests = ${CONCURRENCY}\n`);
   return {
-    name: 'aws s3 sync',
+    name: 'aws',
     version,
     sync: async (from, run) => ({
       program: 'aws',
@@ -189,7 +181,7 @@ function rclone({ env }: Server): Syncer | undefined {
   if (version === undefined) return undefined;
   const side = String(CONCURRENCY);
   return {
-    name: 'rclone sync',
+    name: 'rclone',
     version,
     sync: async (from, run) => ({
       program: 'rclone',
@@ -215,5 +207,3 @@ function rclone({ env }: Server): Syncer | undefined {
     }),
   };
 }
-
-const say = (line: string): void => void process.stdout.write(`${line}\n`);

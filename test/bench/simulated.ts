@@ -1,7 +1,7 @@
 /**
- * A million objects of 10 KB in a simulated bucket, backed up into a simulated vault by the real machine in this process: every request waits as
+ * H: a million objects of 10 KB in a simulated bucket, backed up into a simulated vault by the real machine in this process: every request waits as
  * long as one to S3 may, and is counted. A full, an unchanged run, and one in which an object in a thousand changed.
- * `npm run bench -- simulated [objects]`; ends with 1 when a bound is not held.
+ * The process ends with 1 when a bound is not held.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -18,7 +18,7 @@ import { localTasks } from '../../functions/local/tasks.ts';
 import { filesBlobStore } from '../../functions/stores/files.ts';
 import { memoryCatalogue } from '../fakes/memory-catalogue.ts';
 import { randomOf, SEED } from './data.ts';
-import { describeMachine } from './peers.ts';
+import { say } from './say.ts';
 
 const OBJECT_BYTES = 10_000;
 const PAGE_KEYS = 1000;
@@ -44,9 +44,8 @@ interface Simulation {
 export async function benchSimulated(objects = 1_000_000): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-'));
   const simulation: Simulation = { objects, isChanged: () => false, requests: noRequests(), storedBytes: 0 };
-  say(`${new Date().toISOString().slice(0, 10)}, ${describeMachine()}`);
   say(
-    `${objects} objects of ${OBJECT_BYTES} bytes that do not compress; LIST ${LIST_MILLIS} ms, GET ${GET_MILLIS} ms, PUT ${PUT_MILLIS} ms and 1 ms for ${BYTES_PER_MILLI} bytes`,
+    `H: ${objects} objects of ${OBJECT_BYTES} bytes that do not compress; LIST ${LIST_MILLIS} ms, GET ${GET_MILLIS} ms, PUT ${PUT_MILLIS} ms and 1 ms for ${BYTES_PER_MILLI} bytes`,
   );
   say(
     '| run | s | objects/s | LIST | GET of objects | PUT of packs | of segments | of manifests | vault reads | stored MB | peak MB |',
@@ -251,5 +250,3 @@ function demand(held: boolean, what: string): void {
   say(`NOT HELD: ${what}`);
   process.exitCode = 1;
 }
-
-const say = (line: string): void => void process.stdout.write(`${line}\n`);
