@@ -3,17 +3,16 @@
  * read, so that a damaged or newer record is a named error and not an `undefined` far away.
  */
 import * as z from 'zod';
+import { SNAPSHOT_KINDS, VERIFY_LEVELS } from './closed-sets.ts';
 import type { RecoveryPointId, RunId, SnapshotId, SourceId } from './ids.ts';
 
 const id = <T extends string>() => z.string().min(1).max(200) as unknown as z.ZodType<T>;
 const time = z.iso.datetime();
 const count = z.number().int().nonnegative();
 
-export const SNAPSHOT_KINDS = ['full', 'incremental', 'differential'] as const;
 export const snapshotKindSchema = z.enum(SNAPSHOT_KINDS);
 export type SnapshotKind = z.infer<typeof snapshotKindSchema>;
 
-export const VERIFY_LEVELS = ['check', 'data', 'restore'] as const;
 export const verifyLevelSchema = z.enum(VERIFY_LEVELS);
 export type VerifyLevel = z.infer<typeof verifyLevelSchema>;
 

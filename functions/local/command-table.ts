@@ -1,5 +1,5 @@
 /** What the command line knows: its commands, their arguments and their options. Parsing, help and suggestions all read this table. */
-import { SNAPSHOT_KINDS, VERIFY_LEVELS } from '../core/catalogue-records.ts';
+import { SNAPSHOT_KINDS, VERIFY_LEVELS } from '../core/closed-sets.ts';
 
 export interface OptionSpec {
   /** What the help calls the value; a flag has none. */

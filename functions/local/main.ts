@@ -1,36 +1,31 @@
 /** The command line: parse, act, and say what went wrong in one sentence and an exit code. */
 import { readFile } from 'node:fs/promises';
 import { flag, parseCommandLine } from './arguments.ts';
-import { catCommand, diffCommand, findCommand, lsCommand } from './commands/browse.ts';
-import { initCommand } from './commands/init.ts';
-import { listCommand, showCommand } from './commands/list.ts';
-import { replicateCommand, verifyCommand } from './commands/prove.ts';
-import { restoreCommand } from './commands/restore.ts';
-import { runCommand } from './commands/run.ts';
-import { rebuildCommand, statusCommand } from './commands/status.ts';
 import { Console, type Shell } from './console.ts';
 import { describeFailure, EXIT } from './failure.ts';
 import { plain } from './figures.ts';
-import { commandHelp, generalHelp } from './help.ts';
 import { type Interruption, interruption } from './interruption.ts';
 import type { CommandContext } from './session.ts';
 
-const ACTIONS: Readonly<Record<string, (context: CommandContext) => Promise<number>>> = {
-  init: initCommand,
-  run: runCommand,
-  list: listCommand,
-  show: showCommand,
-  ls: lsCommand,
-  find: findCommand,
-  diff: diffCommand,
-  cat: catCommand,
-  restore: restoreCommand,
-  verify: verifyCommand,
-  replicate: replicateCommand,
-  status: statusCommand,
-  'catalogue rebuild': rebuildCommand,
-  help: helpCommand,
-  version: versionCommand,
+type Action = (context: CommandContext) => Promise<number>;
+
+/** Loaded when it is called for: half of the time of a short command is that of loading what it does not use. */
+const ACTIONS: Readonly<Record<string, () => Promise<Action>>> = {
+  init: async () => (await import('./commands/init.ts')).initCommand,
+  run: async () => (await import('./commands/run.ts')).runCommand,
+  list: async () => (await import('./commands/list.ts')).listCommand,
+  show: async () => (await import('./commands/list.ts')).showCommand,
+  ls: async () => (await import('./commands/browse.ts')).lsCommand,
+  find: async () => (await import('./commands/browse.ts')).findCommand,
+  diff: async () => (await import('./commands/browse.ts')).diffCommand,
+  cat: async () => (await import('./commands/browse.ts')).catCommand,
+  restore: async () => (await import('./commands/restore.ts')).restoreCommand,
+  verify: async () => (await import('./commands/prove.ts')).verifyCommand,
+  replicate: async () => (await import('./commands/prove.ts')).replicateCommand,
+  status: async () => (await import('./commands/status.ts')).statusCommand,
+  'catalogue rebuild': async () => (await import('./commands/status.ts')).rebuildCommand,
+  help: async () => helpCommand,
+  version: async () => versionCommand,
 };
 
 /** Runs one command; never throws. Returns the exit code. */
@@ -40,7 +35,7 @@ export async function main(shell: Shell, stop: Interruption): Promise<number> {
   try {
     const invocation = parseCommandLine(shell.args);
     console = new Console(shell, { json: flag(invocation, 'json') });
-    const action = ACTIONS[invocation.command];
+    const action = await ACTIONS[invocation.command]?.();
     if (action === undefined) throw new Error(`the command "${invocation.command}" does nothing`);
     return await action({ shell, console, invocation, interruption: stop });
   } catch (error) {
@@ -60,6 +55,7 @@ function stackOf(error: Error): string {
 }
 
 async function helpCommand({ console, invocation }: CommandContext): Promise<number> {
+  const { commandHelp, generalHelp } = await import('./help.ts');
   const [command] = invocation.positionals;
   const lines = command === undefined ? generalHelp() : commandHelp(command);
   await console.document({ help: lines });

@@ -2,8 +2,8 @@
  * Runs Holdfast's sources on a Node that can read them. Plain JavaScript that older Node versions run too: where this one is too old, the
  * binary of the `node` package, installed beside the product, is started in its place with the same arguments.
  */
-import { spawn } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
+import * as module from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as zlib from 'node:zlib';
@@ -21,7 +21,17 @@ function findNode() {
   }
 }
 
-function runWith(node, file) {
+/**
+ * Lets Node keep what it has compiled (and stripped of its types) for the next time. Beside the installed packages, and not in the folder
+ * for temporary files, which is Node's default: there another user could put code under the name that ours is looked for. What is kept
+ * is taken only for a source of the same bytes; where the folder cannot be written, nothing is kept.
+ */
+function keepCompiled() {
+  module.enableCompileCache(join(dirname(dirname(dirname(here))), 'node_modules', '.cache', 'holdfast'));
+}
+
+async function runWith(node, file) {
+  const { spawn } = await import('node:child_process');
   const child = spawn(node, [...process.execArgv, file, ...process.argv.slice(2)], { stdio: 'inherit' });
   const forwarded = ['SIGINT', 'SIGTERM', 'SIGHUP'];
   for (const signal of forwarded) process.on(signal, () => child.kill(signal));
@@ -43,7 +53,10 @@ function runWith(node, file) {
  * @param {() => Promise<void>} run
  */
 export async function onCapableNode(script, run) {
-  if (capable) return run();
+  if (capable) {
+    keepCompiled();
+    return run();
+  }
   const node = findNode();
   if (node === undefined) {
     console.error(
@@ -51,5 +64,5 @@ export async function onCapableNode(script, run) {
     );
     process.exit(1);
   }
-  runWith(node, realpathSync(fileURLToPath(script)));
+  await runWith(node, realpathSync(fileURLToPath(script)));
 }

@@ -1,5 +1,5 @@
 /** An EventBridge schedule for each plan and kind: it starts the backup machine, in the plan's own time zone. */
-import { SNAPSHOT_KINDS } from '../../core/catalogue-records.ts';
+import { SNAPSHOT_KINDS } from '../../core/closed-sets.ts';
 import { InvalidInputError } from '../../core/errors.ts';
 import type { HoldfastConfig } from '../../core/plan.ts';
 import { getAtt, logicalId, type Resources } from './cloudformation.ts';
