@@ -151,7 +151,7 @@ function pagePace(
       const limit = Math.max(1, Math.floor(unitsPerSecond / segments / unitsPerItem));
       const expected = limit * unitsPerItem;
       await budget.take(expected, signal);
-      const answer = await send([`"Limit":${limit}`, '"ReturnConsumedCapacity":"TOTAL"']);
+      const answer = await send([`"Limit":${limit}`]);
       const used = unitsOf(answer.body.ConsumedCapacity) ?? answer.sizeBytes / bytesPerUnit;
       budget.settle(expected, used);
       const { ScannedCount: scanned } = answer.body;

@@ -59,6 +59,23 @@ describe('an error', () => {
   });
 });
 
+it('leaves what was consumed to the SDK, and nothing of the items', async () => {
+  const { client } = await start(() => ({
+    body: '{"Items":[{"pk":{"S":"x"}}],"Count":1,"ConsumedCapacity":{"TableName":"table","CapacityUnits":2.5}}',
+  }));
+  const seen: unknown[] = [];
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      const result = await next(args);
+      seen.push({ ...result.output, $metadata: undefined });
+      return result;
+    },
+    { step: 'initialize' },
+  );
+  await scanRaw(client, 'table', []);
+  expect(seen).toEqual([{ ConsumedCapacity: { TableName: 'table', CapacityUnits: 2.5 }, $metadata: undefined }]);
+});
+
 describe('a request that carries items', () => {
   it.each(TYPED_ATTRIBUTES)('is the text that it was given, signed and counted as such: %s', async (_, json) => {
     const { client, bodiesOf } = await start(() => ({ body: '{}' }));
@@ -72,7 +89,7 @@ describe('a request that carries items', () => {
     const { client, bodiesOf } = await start(() => ({ body: '{}' }));
     await getRaw(client, 'table', '{"__proto__":{"N":"1E+125"}}');
     expect(bodiesOf('GetItem')).toEqual([
-      '{"TableName":"table","Key":{"__proto__":{"N":"1E+125"}},"ConsistentRead":true}',
+      '{"TableName":"table","Key":{"__proto__":{"N":"1E+125"}},"ConsistentRead":true,"ReturnConsumedCapacity":"TOTAL"}',
     ]);
   });
 });
