@@ -110,6 +110,22 @@ describe('core and operations', () => {
   });
 });
 
+describe('clients of AWS', () => {
+  /** What follows executions and stacks for a person, or deploys, and the embedded catalogue: no part of a run's cost. */
+  const uncounted = ['deployed-machines.ts', 'aws-account.ts', 'embedded-catalogue.ts'];
+
+  it('are all watched by the meter, but for those that no run uses', () => {
+    const made = functions.flatMap(({ file, text }) =>
+      [...text.matchAll(/([\w.(]*)\s*new \w+Client\(/g)].map(([, before = '']) => ({ file, before })),
+    );
+    expect(made.length).toBeGreaterThan(8);
+    const unwatched = made.filter(
+      ({ file, before }) => !before.endsWith('eter.watch(') && !uncounted.some((name) => file.endsWith(name)),
+    );
+    expect(unwatched).toEqual([]);
+  });
+});
+
 describe('the tree', () => {
   it('has no default export, but where a tool asks for one', () => {
     const found = [...functions, ...tests].filter(({ text }) => /^export default\b|\bas default\b/m.test(text));

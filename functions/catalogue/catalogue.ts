@@ -1,17 +1,19 @@
 /** The catalogue: the index over runs, recovery points and proofs, in one DynamoDB table. Always rebuildable from the vaults. */
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import type { ContentIndex, Leases, Proofs, RecoveryPoints, Runs } from '../core/catalogue-ports.ts';
+import type { ContentIndex, Leases, Proofs, RecoveryPoints, Runs, RunUsage } from '../core/catalogue-ports.ts';
 import type { Lease } from '../core/catalogue-records.ts';
 import { dynamoContentIndex } from './content-index.ts';
 import { dynamoLeases, listHeldLeases } from './leases.ts';
 import { dynamoProofs } from './proofs.ts';
 import { dynamoRecoveryPoints } from './recovery-points.ts';
+import { dynamoRunUsage } from './run-usage.ts';
 import { dynamoRuns } from './runs.ts';
 import { dynamoTable, type TableOptions } from './table.ts';
 
 export interface Catalogue {
   readonly leases: Leases;
   readonly runs: Runs;
+  readonly usage: RunUsage;
   readonly recoveryPoints: RecoveryPoints;
   readonly proofs: Proofs;
   readonly contentIndex: ContentIndex;
@@ -32,6 +34,7 @@ export function dynamoCatalogue(
   return {
     leases: dynamoLeases(table),
     runs: dynamoRuns(table),
+    usage: dynamoRunUsage(table),
     recoveryPoints: dynamoRecoveryPoints(table),
     proofs: dynamoProofs(table),
     contentIndex: dynamoContentIndex(table),

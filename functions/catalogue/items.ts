@@ -86,6 +86,24 @@ export function questionInput({ partition, prefix, index, newestFirst }: Questio
   };
 }
 
+/** Amounts to be added, as UpdateItem takes them. */
+export function additionInput(amounts: readonly (readonly [name: string, amount: number])[]) {
+  return {
+    UpdateExpression: `ADD ${amounts.map((_, index) => `#n${index} :a${index}`).join(', ')}`,
+    ExpressionAttributeNames: Object.fromEntries(amounts.map(([name], index) => [`#n${index}`, name])),
+    ExpressionAttributeValues: Object.fromEntries(
+      amounts.map(([, amount], index) => [`:a${index}`, { N: String(amount) }]),
+    ),
+  };
+}
+
+/** The numbers of an item, by name. */
+export function unmarshalNumbers(item: Readonly<Record<string, AttributeValue>>): Readonly<Record<string, number>> {
+  return Object.fromEntries(
+    Object.entries(item).flatMap(([name, value]) => (value.N === undefined ? [] : [[name, Number(value.N)]])),
+  );
+}
+
 /** Strings and numbers as DynamoDB writes them; what is undefined is left out. */
 export function marshal(item: Readonly<Record<string, string | number | undefined>>): Record<string, AttributeValue> {
   return Object.fromEntries(

@@ -6,6 +6,7 @@
  * | lease           | `LEASES`                     | `<sourceId>`                     |                |                       |
  * | run             | `RUN#<runId>`                | `RUN`                            | `PLAN#<plan>`  | `<startedAt>#<runId>` |
  * | source run      | `RUN#<runId>`                | `SOURCE#<sourceId>`              |                |                       |
+ * | usage of a run  | `RUN#<runId>`                | `USAGE`                          |                |                       |
  * | recovery point  | `SOURCE#<sourceId>`          | `POINT#<recoveryPointId>`        | `RUN#<runId>`  | `<recoveryPointId>`   |
  * | whose point     | `POINT#<recoveryPointId>`    | `SOURCE`                         |                |                       |
  * | verification    | `POINT#<recoveryPointId>`    | `VERIFICATION#<finishedAt>#<…>`  |                |                       |
@@ -20,6 +21,7 @@
  * | what depends on a snapshot                     | Query `SOURCE#…` from the snapshot on: those whose chain holds it      |
  * | snapshots of a run                             | Query gsi1 `RUN#…`                                                     |
  * | sources of a run                               | Query `RUN#…`                                                          |
+ * | what a run used                                | GetItem `RUN#…`                                                        |
  * | runs of a plan by time                         | Query gsi1 `PLAN#…`                                                    |
  * | points that expire before a time               | Query gsi2 `EXPIRY` below the time; kept free for retention            |
  * | verifications of a point                       | Query `POINT#…`                                                        |
@@ -71,6 +73,8 @@ export const runByPlan = (run: {
   gsi1pk: planPartition(run.plan),
   gsi1sk: `${keyTime(run.startedAt)}#${run.runId}`,
 });
+
+export const runUsageKey = (runId: RunId): Key => ({ pk: runPartition(runId), sk: 'USAGE' });
 
 export const sourceRunKey = (runId: RunId, sourceId: SourceId): Key => ({
   pk: runPartition(runId),

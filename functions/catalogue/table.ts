@@ -9,12 +9,14 @@ import {
   GetItemCommand,
   PutItemCommand,
   QueryCommand,
+  UpdateItemCommand,
   type WriteRequest,
 } from '@aws-sdk/client-dynamodb';
 import { translateAwsError } from '../core/aws-errors.ts';
 import { IntegrityError, TransientError } from '../core/errors.ts';
 import type { Clock } from '../core/ports.ts';
 import {
+  additionInput,
   conditionInput,
   marshal,
   type NewItem,
@@ -25,6 +27,7 @@ import {
   type StoredItem,
   unmarshal,
   unmarshalKey,
+  unmarshalNumbers,
 } from './items.ts';
 import type { Key } from './keys.ts';
 import { storeTimeOf } from './store-time.ts';
@@ -46,6 +49,10 @@ export interface Table {
   getMany(keys: readonly Key[], options?: { readonly consistent?: true }): Promise<readonly StoredItem[]>;
   putMany(items: readonly NewItem[]): Promise<void>;
   deleteMany(keys: readonly Key[]): Promise<void>;
+  /** Adds to numbers of an item that holds nothing else, and makes it and them where they are not there. A repeat adds again. */
+  addNumbers(key: Key, amounts: readonly (readonly [name: string, amount: number])[]): Promise<void>;
+  /** Those numbers, read consistently; none where there is no such item. */
+  numbers(key: Key): Promise<Readonly<Record<string, number>>>;
 }
 
 // BatchGetItem takes 100 keys, BatchWriteItem 25 (DynamoDB API reference).
@@ -100,6 +107,21 @@ export function dynamoTable(client: DynamoDBClient, tableName: string, options: 
         throw error;
       }
     });
+  };
+
+  const addNumbers: Table['addNumbers'] = async (key, amounts) => {
+    const command = new UpdateItemCommand({
+      TableName: tableName,
+      Key: marshal({ ...key }),
+      ...additionInput(amounts),
+    });
+    await translated(`adding to ${nameOf(key)}`, () => client.send(command));
+  };
+
+  const numbers: Table['numbers'] = async (key) => {
+    const command = new GetItemCommand({ TableName: tableName, Key: marshal({ ...key }), ConsistentRead: true });
+    const { Item } = await translated(`reading ${nameOf(key)}`, () => client.send(command));
+    return Item === undefined ? {} : unmarshalNumbers(Item);
   };
 
   async function* query(question: Question): AsyncGenerator<StoredItem> {
@@ -175,6 +197,8 @@ export function dynamoTable(client: DynamoDBClient, tableName: string, options: 
     query,
     getMany,
     putMany: (items) => writeMany(distinct(items).map((item) => ({ PutRequest: { Item: marshal({ ...item }) } }))),
+    addNumbers,
+    numbers,
     deleteMany: (keys) =>
       writeMany(distinct(keys).map(({ pk, sk }) => ({ DeleteRequest: { Key: marshal({ pk, sk }) } }))),
   };

@@ -9,6 +9,7 @@ import type {
   Verification,
 } from './catalogue-records.ts';
 import type { RecoveryPointId, RunId, SourceId } from './ids.ts';
+import type { Usage } from './usage.ts';
 
 /**
  * Who may work on a source. Staleness is judged by the store's clock: a lease is free when it is absent, released, or expired by
@@ -36,6 +37,14 @@ export interface Runs {
   /** Writes the state of one source in a run, replacing. */
   putSource(source: SourceRun): Promise<void>;
   listSources(runId: RunId): Promise<readonly SourceRun[]>;
+}
+
+/** What runs used (`usage.ts`), added up as their tasks end, side by side. */
+export interface RunUsage {
+  /** A repeat is counted again. */
+  add(runId: RunId, usage: Usage): Promise<void>;
+  /** Empty where nothing was added. */
+  get(runId: RunId): Promise<Usage>;
 }
 
 /** Recovery points. Times order by `snapshotId`. */

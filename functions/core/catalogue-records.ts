@@ -5,6 +5,7 @@
 import * as z from 'zod';
 import { SNAPSHOT_KINDS, VERIFY_LEVELS } from './closed-sets.ts';
 import type { RecoveryPointId, RunId, SnapshotId, SourceId } from './ids.ts';
+import { usageSchema } from './usage.ts';
 
 const id = <T extends string>() => z.string().min(1).max(200) as unknown as z.ZodType<T>;
 const time = z.iso.datetime();
@@ -38,6 +39,16 @@ export const runSchema = z.object({
   status: z.enum(RUN_STATUSES),
   /** Greatest distance between two sources' `consistentAt`. */
   skewSeconds: z.number().nonnegative().optional(),
+  /** What it used of what AWS bills, but for the last moments of closing it; absent where that is nothing. */
+  usage: usageSchema.optional(),
+  /** That at list prices, next to what was expected before. */
+  cost: z
+    .object({
+      predictedUsd: z.number().nonnegative().optional(),
+      actualUsd: z.number().nonnegative(),
+      pricesAsOf: z.string(),
+    })
+    .optional(),
 });
 export type Run = z.infer<typeof runSchema>;
 

@@ -6,7 +6,7 @@
  * read is never an empty read; short throttles and dropped connections are retried inside the adapter, and what
  * is still failing then is a `TransientError`.
  */
-import type { ContentIndex, Leases, Proofs, RecoveryPoints, Runs } from './catalogue-ports.ts';
+import type { ContentIndex, Leases, Proofs, RecoveryPoints, Runs, RunUsage } from './catalogue-ports.ts';
 import type { Chunking } from './descriptor.ts';
 import type { Attributes, EntryKey, KeyRange, ListedEntry, PresentEntry } from './entry.ts';
 import type { HoldfastEvent, MetricName } from './events.ts';
@@ -244,6 +244,8 @@ export interface Ports {
   readonly work: WorkPlace;
   readonly leases: Leases;
   readonly runs: Runs;
+  /** What was counted of a run so far; who counts is the process, not the operations. */
+  readonly usage: Pick<RunUsage, 'get'>;
   readonly recoveryPoints: RecoveryPoints;
   readonly proofs: Proofs;
   readonly contentIndex: ContentIndex;

@@ -24,6 +24,13 @@ export function counted(count: number, one: string, many: string): string {
   return `${showCount(count)} ${count === 1 ? one : many}`;
 }
 
+/** `12.35 USD`; of less than a cent two digits that say something: `0.00042 USD`. */
+export function showUsd(usd: number): string {
+  if (usd === 0 || usd >= 0.01)
+    return `${usd.toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 })} USD`;
+  return `${usd.toLocaleString('en-US', { maximumSignificantDigits: 2, maximumFractionDigits: 20 })} USD`;
+}
+
 /** Seconds → `0.4 s`, `12 s`, `3 min 20 s`, `5 h 10 min`, `2 d 3 h`. */
 export function showSeconds(seconds: number): string {
   if (seconds < 10) return `${seconds.toFixed(1)} s`;

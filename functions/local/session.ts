@@ -9,6 +9,7 @@ import type { Clock, Ports } from '../core/ports.ts';
 import { formatUri } from '../core/uri.ts';
 import { type OpenStack, openDeployedStack } from '../runtime/deployed-machines.ts';
 import { workPlaceIn } from '../runtime/local-places.ts';
+import { ownUsage } from '../runtime/own-usage.ts';
 import { parsePlanFile } from '../runtime/plan-file.ts';
 import { wirePorts } from '../runtime/wiring.ts';
 import { inAccount } from './account.ts';
@@ -108,6 +109,7 @@ function wireSession(context: CommandContext, opened: Opened): Session {
     },
     events: eventsFile(join(stateFolder, 'events.jsonl'), clock),
     metrics: { put: () => {} },
+    usage: ownUsage(),
     // On the same disk as the catalogue, because the folder for temporary files may be a piece of memory.
     sandboxes: [formatUri({ scheme: 'file', path: join(stateFolder, 'sandbox') })],
     progress: progress.tick,

@@ -1,12 +1,17 @@
 import type { RecoveryPoint, Run, SourceRun } from '../core/catalogue-records.ts';
+import { costOfRun } from '../core/cost.ts';
 import type { EventType, MetricName } from '../core/events.ts';
 import type { FinishRunInput, FinishRunOutput } from '../core/messages.ts';
 import { getPlan, type Plan } from '../core/plan.ts';
 import type { Ports } from '../core/ports.ts';
 import { skewSeconds } from '../core/recovery-set.ts';
+import { isUnused } from '../core/usage.ts';
 import { pointsOfRun } from './points-of-run.ts';
 
-type FinishRunPorts = Pick<Ports, 'clock' | 'config' | 'runs' | 'leases' | 'recoveryPoints' | 'events' | 'metrics'>;
+type FinishRunPorts = Pick<
+  Ports,
+  'clock' | 'config' | 'runs' | 'usage' | 'leases' | 'recoveryPoints' | 'events' | 'metrics'
+>;
 type FinalStatus = FinishRunOutput['status'];
 
 /** Problems beyond these are in the catalogue only: what passes between states stays small. */
@@ -40,11 +45,13 @@ export async function finishRun(input: FinishRunInput, ports: FinishRunPorts): P
 
   const status = statusOf(sources, points);
   const skew = skewSeconds(points);
+  const usage = await ports.usage.get(input.runId);
   const finished: Run = {
     ...run,
     status,
     finishedAt: run.status === 'running' ? ports.clock.now().toISOString() : run.finishedAt,
     ...(skew === undefined ? {} : { skewSeconds: skew }),
+    ...(isUnused(usage) ? {} : { usage, cost: costOfRun(usage, undefined) }),
   };
   await ports.runs.update(finished);
   for (const source of sources) {

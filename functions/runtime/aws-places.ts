@@ -13,6 +13,7 @@ import { s3Source } from '../sources/s3.ts';
 import { deleteSecretNow, secretsManagerSource } from '../sources/secrets-manager.ts';
 import { ssmSource } from '../sources/ssm.ts';
 import { CLIENT_DEFAULTS } from './clients.ts';
+import { ownMeter } from './meter.ts';
 import { ownS3Clients } from './s3-clients.ts';
 import type { SandboxRemoval } from './sandboxes.ts';
 
@@ -26,12 +27,12 @@ const once = <Client>(make: () => Client): (() => Client) => {
 
 // Parameter Store takes some 40 requests a second and Secrets Manager some hundred: better to slow down than to be refused.
 const SLOW_SERVICE = { ...CLIENT_DEFAULTS, retryMode: 'adaptive' };
-const ssm = once(() => new SSMClient(SLOW_SERVICE));
-const secretsManager = once(() => new SecretsManagerClient(SLOW_SERVICE));
-const lambda = once(() => new LambdaClient(CLIENT_DEFAULTS));
+const ssm = once(() => ownMeter.watch(new SSMClient(SLOW_SERVICE)));
+const secretsManager = once(() => ownMeter.watch(new SecretsManagerClient(SLOW_SERVICE)));
+const lambda = once(() => ownMeter.watch(new LambdaClient(CLIENT_DEFAULTS)));
 const tables = once(() => ({
-  dynamoDb: new DynamoDBClient(CLIENT_DEFAULTS),
-  autoScaling: new ApplicationAutoScalingClient(CLIENT_DEFAULTS),
+  dynamoDb: ownMeter.watch(new DynamoDBClient(CLIENT_DEFAULTS)),
+  autoScaling: ownMeter.watch(new ApplicationAutoScalingClient(CLIENT_DEFAULTS)),
 }));
 
 export function openAwsPlace(uri: Exclude<PlaceUri, FileUri>, options: ReadOptions & WriteOptions = {}): Target {

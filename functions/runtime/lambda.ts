@@ -5,9 +5,12 @@ import middy from '@middy/core';
 import type { z } from 'zod';
 import { BackupError, InvalidInputError, messageOf } from '../core/errors.ts';
 import type { Deadline, Ports } from '../core/ports.ts';
+import type { Usage } from '../core/usage.ts';
 import type { Environment } from './config.ts';
 import { check, sentenceOf } from './issues.ts';
+import { type Meter, ownMeter } from './meter.ts';
 import { type GivenBy, openParts, type Part } from './parts/part.ts';
+import { invocationUsage, ledgerIn, runNamedIn } from './task-usage.ts';
 
 /** What Lambda tells of the invocation, as far as it is used here. */
 export interface LambdaContext {
@@ -20,8 +23,27 @@ export type LambdaHandler<Output> = (event: unknown, context: LambdaContext) => 
 /** A worker is told that its time is up this long before it is, to write what it has and return a cursor. */
 const MARGIN_MILLIS = 60_000;
 
+interface Surroundings {
+  readonly environment: Environment;
+  readonly logger: Logger;
+  readonly meter?: Meter;
+}
+
 /** Makes handlers; their ports are opened at the first invocation of the process and then kept. */
-export function lambdaIn({ environment, logger }: { readonly environment: Environment; readonly logger: Logger }) {
+export function lambdaIn({ environment, logger, meter = ownMeter }: Surroundings) {
+  const beginInvocation = invocationUsage(environment, meter);
+
+  /** Also of an invocation that failed. That it cannot be left is no failure of the work. */
+  async function leaveUsage(usage: Usage, ports: unknown, ...messages: readonly unknown[]): Promise<void> {
+    const runId = runNamedIn(...messages);
+    if (runId === undefined) return;
+    try {
+      await ledgerIn(ports)?.add(runId, usage);
+    } catch (error) {
+      logger.warn('what was used could not be left with the run', { runId, failure: describe(error) });
+    }
+  }
+
   /** @param parts together give the ports that the operation asks for, else this does not compile; it gets no others. */
   return <Input, Output, Parts extends readonly Part<Partial<Ports>>[]>(
     schema: z.ZodType<Input>,
@@ -35,10 +57,15 @@ export function lambdaIn({ environment, logger }: { readonly environment: Enviro
       .handler(async (event: unknown, context: LambdaContext): Promise<Output> => {
         const deadline = deadlineOf(context);
         const started = performance.now();
+        const endInvocation = beginInvocation();
+        let [given, answer]: [unknown, unknown] = [undefined, undefined];
         const seen = { ...loggable(event) };
         try {
           const input = parseInput(schema, event, context.functionName);
-          const output = await operation(input, await ports(), deadline);
+          const opened = await ports();
+          given = opened;
+          const output = await operation(input, opened, deadline);
+          answer = output;
           logger.info(`${context.functionName} done`, { ...seen, ...loggable(output), ...tookSince(started) });
           return output;
         } catch (error) {
@@ -48,6 +75,8 @@ export function lambdaIn({ environment, logger }: { readonly environment: Enviro
             failure: describe(error),
           });
           throw error;
+        } finally {
+          await leaveUsage(endInvocation(), given, event, answer);
         }
       });
   };

@@ -8,6 +8,7 @@ import { fileSource } from '../sources/files.ts';
 import { filesBlobStore } from '../stores/files.ts';
 import { openAwsPlace } from './aws-places.ts';
 import { CLIENT_DEFAULTS } from './clients.ts';
+import { ownMeter } from './meter.ts';
 import { s3VaultStore } from './s3-vault-store.ts';
 
 export { catalogueTableDefinition } from '../catalogue/keys.ts';
@@ -24,7 +25,7 @@ export function catalogueOver(client: DynamoDBClient, tableName: string): Dynamo
 
 /** The catalogue in a table of the account, or of what `AWS_ENDPOINT_URL` names. */
 export function openDeployedCatalogue(tableName: string): OpenCatalogue {
-  const client = new DynamoDBClient(CLIENT_DEFAULTS);
+  const client = ownMeter.watch(new DynamoDBClient(CLIENT_DEFAULTS));
   return { catalogue: dynamoCatalogue(client, tableName), close: async () => client.destroy() };
 }
 

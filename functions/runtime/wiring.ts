@@ -18,6 +18,8 @@ export interface WiringOptions {
   readonly secret: () => Promise<Secret>;
   readonly events: EventPublisher;
   readonly metrics: Metrics;
+  /** Of whatever this process does; what the catalogue holds of the run unless given. */
+  readonly usage?: Ports['usage'];
   readonly progress?: Ports['progress'];
   readonly clock?: Clock;
   readonly randomBytes?: Ports['randomBytes'];
@@ -47,6 +49,7 @@ export function wirePorts(options: WiringOptions): Ports {
     work: options.work,
     leases: catalogue.leases,
     runs: catalogue.runs,
+    usage: options.usage ?? catalogue.usage,
     recoveryPoints: catalogue.recoveryPoints,
     proofs: catalogue.proofs,
     contentIndex: catalogue.contentIndex,

@@ -46,10 +46,34 @@ export function describeCatalogue(name: string, make: () => Promise<CatalogueUnd
     const catalogue = () => made.catalogue;
     describe('leases', () => describeLeases(() => catalogue().leases));
     describe('runs', () => describeRuns(catalogue));
+    describe('usage of runs', () => describeRunUsage(catalogue));
     describe('recovery points', () => describeRecoveryPoints(catalogue));
     describe('source states', () => describeStates(catalogue));
     describe('proofs', () => describeProofs(catalogue));
     describe('content index', () => describeContentIndex(catalogue));
+  });
+}
+
+function describeRunUsage(catalogue: () => Catalogue): void {
+  test('of a run is the sum of what was added side by side', async () => {
+    const { usage } = catalogue();
+    await Promise.all([
+      usage.add(runId(1), { s3Writes: 3, tableReadUnits: 0.5 }),
+      usage.add(runId(1), { s3Writes: 4, events: 1 }),
+      usage.add(runId(1), {}),
+      usage.add(runId(2), { s3Writes: 100 }),
+    ]);
+    expect(await usage.get(runId(1))).toEqual({ s3Writes: 7, tableReadUnits: 0.5, events: 1 });
+  });
+
+  test('of a run to which nothing was added is empty', async () => {
+    expect(await catalogue().usage.get(runId(1))).toEqual({});
+  });
+
+  test('is no source of the run', async () => {
+    await catalogue().runs.start(sampleRun(1));
+    await catalogue().usage.add(runId(1), { s3Reads: 1 });
+    expect(await catalogue().runs.listSources(runId(1))).toEqual([]);
   });
 }
 

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Usage, usageSchema } from '../../functions/core/usage.ts';
 import { holdfast, newFolder } from '../local/holdfast.ts';
 import { type CountingProxy, startCountingProxy } from './counting-proxy.ts';
 import { awsEnv, judge } from './judge.ts';
@@ -18,7 +19,9 @@ afterAll(async () => {
 });
 
 /** The requests of an incremental of an unchanged bucket of `objects` objects. */
-async function unchangedRun(objects: number): Promise<{ readonly source: string[]; readonly vault: string[] }> {
+async function unchangedRun(
+  objects: number,
+): Promise<{ readonly source: string[]; readonly vault: string[]; readonly all: string[]; readonly usage: Usage }> {
   const folder = newFolder();
   const [source, vault] = [`source-${objects}`, `vault-${objects}`];
   await judge(moto.endpoint, 'make', source, vault);
@@ -34,17 +37,22 @@ async function unchangedRun(objects: number): Promise<{ readonly source: string[
     expect(ended.code, ended.stderr).toBe(0);
   }
   proxy.taken();
-  const ended = await holdfast(folder, ['run', 'app', '--kind', 'incremental'], env);
+  const ended = await holdfast(folder, ['run', 'app', '--kind', 'incremental', '--json'], env);
   expect(ended.code, ended.stderr).toBe(0);
   const taken = proxy.taken();
+  const { run } = JSON.parse(ended.stdout.toString());
   return {
     source: taken.filter((one) => one.includes(`/${source}`)),
     vault: taken.filter((one) => one.includes(`/${vault}`)),
+    all: taken,
+    usage: usageSchema.parse(run.usage),
   };
 }
 
 // The settings of a bucket are probed with a listing of one key.
 const isListing = (one: string): boolean => one.includes('list-type=2') && !/max-keys=1(&|$)/.test(one);
+
+const isList = (one: string): boolean => one.includes('list-type=2');
 
 describe('an incremental of an unchanged bucket', () => {
   it('sends the requests of the listing and a constant, reads no content and writes no pack', async () => {
@@ -58,6 +66,12 @@ describe('an incremental of an unchanged bucket', () => {
         .sort();
     expect(others(large.source)).toEqual(others(small.source));
     expect(others(large.vault)).toEqual(others(small.vault));
+    for (const { all, usage } of [small, large]) {
+      const isWrite = (one: string) => /^(PUT|POST)/.test(one) || isList(one);
+      expect(usage.s3Writes).toBe(all.filter(isWrite).length);
+      expect(usage.s3Reads).toBe(all.filter((one) => /^(GET|HEAD)/.test(one) && !isList(one)).length);
+      expect(usage.s3Deletes).toBeUndefined();
+    }
     // No object of the source is read: what is asked besides the listing is about the bucket.
     for (const one of large.source) expect(one).not.toMatch(/GetObject$/);
     expect(large.vault.filter((one) => one.startsWith('PUT')).map((one) => one.split('/')[2])).toEqual(['manifests']);

@@ -4,7 +4,14 @@ import type { Catalogue } from '../../functions/catalogue/catalogue.ts';
 import { indexedChunkSchema } from '../../functions/catalogue/content-index.ts';
 import type { StoredItem } from '../../functions/catalogue/items.ts';
 import { decodeRecord, encodeRecord } from '../../functions/catalogue/records.ts';
-import type { ContentIndex, Leases, Proofs, RecoveryPoints, Runs } from '../../functions/core/catalogue-ports.ts';
+import type {
+  ContentIndex,
+  Leases,
+  Proofs,
+  RecoveryPoints,
+  Runs,
+  RunUsage,
+} from '../../functions/core/catalogue-ports.ts';
 import {
   type Lease,
   leaseSchema,
@@ -21,6 +28,7 @@ import {
 } from '../../functions/core/catalogue-records.ts';
 import { ConflictError, NotFoundError } from '../../functions/core/errors.ts';
 import type { Clock } from '../../functions/core/ports.ts';
+import { sumUsage, usageSchema } from '../../functions/core/usage.ts';
 
 export interface MemoryCatalogueOptions {
   /** The store's clock. */
@@ -33,6 +41,7 @@ export function memoryCatalogue({ clock, beforeWrite = () => {} }: MemoryCatalog
   return {
     leases: memoryLeases(clock, beforeWrite),
     runs: memoryRuns(beforeWrite),
+    usage: memoryRunUsage(beforeWrite),
     recoveryPoints: memoryRecoveryPoints(beforeWrite),
     proofs: memoryProofs(beforeWrite),
     contentIndex: memoryContentIndex(beforeWrite),
@@ -144,6 +153,17 @@ function memoryRuns(beforeWrite: BeforeWrite): Runs {
         (source) => source.runId === runId,
         (source) => source.sourceId,
       ),
+  };
+}
+
+function memoryRunUsage(beforeWrite: BeforeWrite): RunUsage {
+  const sums = new Shelf(usageSchema);
+  return {
+    async add(runId, usage) {
+      beforeWrite('usage.add');
+      sums.put(runId, sumUsage([sums.find(runId) ?? {}, usage]));
+    },
+    get: async (runId) => sums.find(runId) ?? {},
   };
 }
 

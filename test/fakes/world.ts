@@ -193,6 +193,7 @@ export function makeWorld(options: WorldOptions = {}) {
 
   return {
     ports,
+    catalogue,
     vaults,
     work,
     events,

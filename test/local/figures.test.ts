@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { plain, shorten, showBytes, showSeconds, table, widthOf } from '../../functions/local/figures.ts';
+import { plain, shorten, showBytes, showSeconds, showUsd, table, widthOf } from '../../functions/local/figures.ts';
 
 describe('figures', () => {
   it.each([
@@ -24,6 +24,17 @@ describe('figures', () => {
     [183_600, '2 d 3 h'],
   ])('shows %d seconds as %s', (seconds, text) => {
     expect(showSeconds(seconds)).toBe(text);
+  });
+
+  it.each([
+    [0, '0.00 USD'],
+    [0.000123456, '0.00012 USD'],
+    [0.00000004, '0.00000004 USD'],
+    [0.0099, '0.0099 USD'],
+    [0.01, '0.01 USD'],
+    [1234.567, '1,234.57 USD'],
+  ])('shows %d USD as %s', (usd, text) => {
+    expect(showUsd(usd)).toBe(text);
   });
 
   it('counts wide letters as two columns and marks that combine as none', () => {

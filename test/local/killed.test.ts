@@ -69,6 +69,7 @@ async function inProcess<T>(folder: string, killer: Killer, work: (ports: Ports)
       catalogue: {
         leases: guarded(catalogue.leases, killer),
         runs: guarded(catalogue.runs, killer),
+        usage: guarded(catalogue.usage, killer),
         recoveryPoints: guarded(catalogue.recoveryPoints, killer),
         proofs: guarded(catalogue.proofs, killer),
         contentIndex: guarded(catalogue.contentIndex, killer),

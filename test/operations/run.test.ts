@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { keyFromText } from '../../functions/core/entry.ts';
 import { ConflictError } from '../../functions/core/errors.ts';
+import { PRICES_AS_OF } from '../../functions/core/prices.ts';
 import { commitSnapshot } from '../../functions/operations/commit-snapshot.ts';
 import { finishRun } from '../../functions/operations/finish-run.ts';
 import { recordFailure } from '../../functions/operations/record-failure.ts';
@@ -16,6 +17,30 @@ const restored = async (world: World, recoveryPointId?: Parameters<World['check'
   expect(output.status).toBe('succeeded');
   return contentsOf(world.place(to));
 };
+
+describe('what a run used', () => {
+  it('stands in its record with what that costs', async () => {
+    const world = makeWorld();
+    fill(world);
+    const { runId } = await world.run('full');
+    await world.catalogue.usage.add(runId, { s3Writes: 1000, tableWriteUnits: 2 });
+    await world.catalogue.usage.add(runId, { s3Writes: 1000 });
+    await finishRun({ runId }, world.ports);
+    expect(await world.ports.runs.get(runId)).toMatchObject({
+      usage: { s3Writes: 2000, tableWriteUnits: 2 },
+      cost: { actualUsd: expect.closeTo(0.01000125, 10), pricesAsOf: PRICES_AS_OF },
+    });
+  });
+
+  it('is not spoken of where it is nothing', async () => {
+    const world = makeWorld();
+    fill(world);
+    const { runId } = await world.run('full');
+    const run = await world.ports.runs.get(runId);
+    expect(run.usage).toBeUndefined();
+    expect(run.cost).toBeUndefined();
+  });
+});
 
 describe('a run', () => {
   it('takes a full that comes back exactly', async () => {

@@ -2,11 +2,14 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { AccessDeniedError, InvalidInputError, TransientError } from '../../functions/core/errors.ts';
+import type { RunId } from '../../functions/core/ids.ts';
 import { takeSnapshotInput } from '../../functions/core/messages.ts';
 import { configSchema } from '../../functions/core/plan.ts';
 import type { Deadline, Ports } from '../../functions/core/ports.ts';
 import { lambdaIn } from '../../functions/runtime/lambda.ts';
+import { meterIn } from '../../functions/runtime/meter.ts';
 import { part } from '../../functions/runtime/parts/part.ts';
+import { invocationUsage } from '../../functions/runtime/task-usage.ts';
 import { wirePorts } from '../../functions/runtime/wiring.ts';
 import { memoryBlobStore } from '../fakes/memory-blob-store.ts';
 import { memoryCatalogue } from '../fakes/memory-catalogue.ts';
@@ -177,6 +180,78 @@ describe('the deadline', () => {
 
   it('leaves a function with little time most of it', async () => {
     expect(await remainingAt(20_000)).toEqual([15_000]);
+  });
+});
+
+describe('what an invocation used', () => {
+  const runId = work.runId as RunId;
+
+  /** Handlers over a catalogue and a meter of their own, in a function of 1,000 MiB. */
+  function metered(beforeWrite: (operation: string) => void = () => {}) {
+    const catalogue = memoryCatalogue({ clock, beforeWrite });
+    const { lines } = tools();
+    const logger = new Logger({ serviceName: 'test', logLevel: 'INFO' });
+    const meter = meterIn({});
+    const lambda = lambdaIn({ environment: { AWS_LAMBDA_FUNCTION_MEMORY_SIZE: '1000' }, logger, meter });
+    const given = part([], () => ({ usage: catalogue.usage, used: () => meter.add({ s3Writes: 2 }) }));
+    return { lambda, given, lines, used: () => catalogue.usage.get(runId) };
+  }
+
+  it('is left with the run that its message names, whether it ended well or not', async () => {
+    const { lambda, given, used } = metered();
+    const handler = lambda(
+      z.object({ fail: z.boolean() }),
+      async ({ fail }, { used: count }) => {
+        count();
+        if (fail) throw new TransientError('no');
+      },
+      given,
+    );
+    await handler({ runId, fail: false }, context);
+    expect(await used()).toEqual({ s3Writes: 2, lambdaCalls: 1, lambdaMebibyteMillis: expect.any(Number) });
+    await handler({ runId, fail: true }, context).catch(() => {});
+    expect(await used()).toMatchObject({ s3Writes: 4, lambdaCalls: 2 });
+  });
+
+  it('is left with the run that its answer names', async () => {
+    const { lambda, given, used } = metered();
+    await lambda(anything, async () => ({ runId }), given)({ plan: 'p' }, context);
+    expect(await used()).toMatchObject({ lambdaCalls: 1 });
+  });
+
+  it('is left nowhere when it was for no run', async () => {
+    const { lambda, given, used } = metered();
+    await lambda(anything, async () => ({ runId: 'no id' }), given)({ runId: 7 }, context);
+    expect(await used()).toEqual({});
+  });
+
+  it('fails nothing when it cannot be left, and says so', async () => {
+    const { lambda, given, lines } = metered(() => {
+      throw new TransientError('throttled');
+    });
+    expect(await lambda(anything, async () => ({ runId, done: true }), given)({}, context)).toEqual({
+      runId,
+      done: true,
+    });
+    expect(lines.map((line) => JSON.parse(line).level)).toEqual(['INFO', 'WARN']);
+  });
+});
+
+describe('the time that an invocation is billed', () => {
+  const environment = { AWS_LAMBDA_FUNCTION_MEMORY_SIZE: '1000' };
+  const billed = (...moments: number[]) => {
+    const begin = invocationUsage(environment, meterIn({}), () => moments.shift() ?? Number.NaN);
+    return () => begin()().lambdaMebibyteMillis;
+  };
+
+  it('is that from its beginning to its end, and for the first of a process its start besides', () => {
+    const next = billed(400, 900, 5000, 5100.5);
+    expect(next()).toBe(900_000);
+    expect(next()).toBe(101_000);
+  });
+
+  it('leaves out the time that a process waited for its first', () => {
+    expect(billed(60_000, 60_250)()).toBe(250_000);
   });
 });
 

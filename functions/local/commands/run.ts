@@ -11,6 +11,7 @@ import { assertPlanReached } from '../account-reach.ts';
 import { assertApart } from '../apart.ts';
 import { positional, value } from '../arguments.ts';
 import type { Console } from '../console.ts';
+import { costLines } from '../cost-report.ts';
 import { expireWork } from '../expire-work.ts';
 import { EXIT } from '../failure.ts';
 import { counted, pairs, plain, showBytes, showCount, showSeconds } from '../figures.ts';
@@ -146,6 +147,7 @@ async function printReport(console: Console, { run, sources }: RunReport, show: 
     await console.line();
   }
   await console.line(`run ${run.runId} of ${run.plan}: ${run.status}`);
+  await console.lines(costLines(run));
 }
 
 function linesOf(source: SourceReport, show: string): readonly string[] {

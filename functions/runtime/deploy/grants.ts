@@ -32,7 +32,14 @@ export const tidyWork = (folder: 'runs' | 'verifications'): readonly Statement[]
 
 export const useCatalogue: readonly Statement[] = [
   allow(
-    ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:Query', 'dynamodb:PutItem', 'dynamodb:BatchWriteItem'],
+    [
+      'dynamodb:GetItem',
+      'dynamodb:BatchGetItem',
+      'dynamodb:Query',
+      'dynamodb:PutItem',
+      'dynamodb:UpdateItem',
+      'dynamodb:BatchWriteItem',
+    ],
     [getAtt('CatalogueTable', 'Arn'), { 'Fn::Join': ['', [getAtt('CatalogueTable', 'Arn'), '/index/*']] }],
   ),
 ];

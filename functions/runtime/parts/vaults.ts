@@ -4,6 +4,7 @@ import type { VaultConfig } from '../../core/plan.ts';
 import type { BlobStore } from '../../core/ports.ts';
 import { parseVaultUri } from '../../core/uri.ts';
 import { CLIENT_DEFAULTS } from '../clients.ts';
+import { ownMeter } from '../meter.ts';
 import { oncePerKey } from '../once-per-key.ts';
 import { readSecret } from '../parameter-key.ts';
 import { s3VaultStore } from '../s3-vault-store.ts';
@@ -16,7 +17,7 @@ export const vaults = part(
   ['LAMBDA_TASK_ROOT', 'HOLDFAST_KEY_PARAMETER'],
   async ({ LAMBDA_TASK_ROOT, HOLDFAST_KEY_PARAMETER }) => {
     const config = await packagedPlan(LAMBDA_TASK_ROOT);
-    const ssm = new SSMClient(CLIENT_DEFAULTS);
+    const ssm = ownMeter.watch(new SSMClient(CLIENT_DEFAULTS));
     const secretIn = oncePerKey((parameter) => readSecret(ssm, parameter));
     return { openVault: vaultOpener({ config, openStore, secret: () => secretIn(HOLDFAST_KEY_PARAMETER) }) };
   },
