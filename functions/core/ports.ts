@@ -7,6 +7,7 @@
  * is still failing then is a `TransientError`.
  */
 import type { ContentIndex, Leases, Proofs, RecoveryPoints, Runs, RunUsage } from './catalogue-ports.ts';
+import type { Content } from './content.ts';
 import type { Chunking } from './descriptor.ts';
 import type { Attributes, EntryKey, KeyRange, ListedEntry, PresentEntry } from './entry.ts';
 import type { HoldfastEvent, MetricName } from './events.ts';
@@ -69,20 +70,23 @@ export type OpenedEntry =
       readonly sizeBytes: number;
       readonly attributes: Attributes;
       /**
-       * The content, once. Throws ConflictError when the entry changed while it was read (the caller opens it again), and then never
+       * The content, once. What comes in pieces throws ConflictError when the entry changed while it was read (the caller opens it again), and then never
        * ends normally: what ends normally is one version, whole.
        */
-      readonly content: AsyncIterable<Uint8Array>;
+      readonly content: Content;
     }
   /** Deleted since it was listed. */
   | { readonly state: 'gone' }
   /** It is there but cannot be read, for a reason that another attempt will not mend; `denied` when these credentials may not. */
   | { readonly state: 'unprotected'; readonly reason: string; readonly denied?: true };
 
+/** Lines of a listing that were got together, as a source gives them; never so many that memory would tell. */
+export type ListedPage = readonly (ListedEntry | UnlistedEntry)[];
+
 /** Reads one source (or a restore's target, which is read back the same way). */
 interface Readable {
   readonly uri: string;
-  /** Opens one entry for reading, pinned to one version. Whoever does not drain `content` must call its iterator's `return`. */
+  /** Opens one entry for reading, pinned to one version. Whoever does not drain `content` must close it (`closeContent`). */
   open(listed: ListedEntry): Promise<OpenedEntry>;
   /** What the source is besides its entries. `notCaptured` names each setting that could not be read, with the reason. */
   settings(): Promise<{ readonly settings: Attributes; readonly notCaptured: readonly string[] }>;
@@ -93,7 +97,7 @@ interface Readable {
 /** A source that lists in byte order of keys. */
 export interface SourceReader extends Readable {
   /** Every entry of the range, once, in byte order of keys; pages to the end or throws. @throws NotFoundError when the source itself is absent. */
-  list(range: KeyRange): AsyncIterable<ListedEntry | UnlistedEntry>;
+  list(range: KeyRange): AsyncIterable<ListedPage>;
   /**
    * Given by a place that can be divided without being listed: the first keys of the range, in byte order, by one request. They are `PEEKED_KEYS`, fewer
    * only when the range holds no more. Errors are those of `list`.

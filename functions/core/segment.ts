@@ -131,65 +131,60 @@ const size = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
 const frameSchema = z.object({
   packs: z.array(z.string().refine(isHash, 'is no pack id')),
   chunks: z.array(z.tuple([size, z.string().refine(isHash, 'is no chunk id'), size, size, size])),
-  entries: z.array(z.array(z.unknown()).min(1).max(6)),
+  // Each is checked by `readRecord`.
+  entries: z.custom<readonly unknown[]>(Array.isArray, 'is no list'),
 });
 
 const BYTES_ONLY = /^[^\u0100-\uffff]*$/;
 
+/** What the records of one frame are read with. */
+interface FrameTable {
+  readonly chunks: readonly ChunkLocation[];
+  readonly malformed: (field: string) => IntegrityError;
+}
+
 /** A record as it is stored; checked by hand, since a snapshot may hold a million of them. */
-function readRecord(
-  record: readonly unknown[],
-  chunks: readonly ChunkLocation[],
-  what: string,
-): Entry | { key: EntryKey; more: Extent[] } {
-  const malformed = (field: string) => new IntegrityError(`${what}: an entry's ${field} is not as the format says`);
-  const [key, second, attributes, sha256, sizeBytes, last] = record;
+function readRecord(record: unknown, table: FrameTable): Entry | { key: EntryKey; more: Extent[] } {
+  const { malformed } = table;
+  if (!Array.isArray(record)) throw malformed('record');
+  const [key, second, attributes, sha256, sizeBytes, last]: unknown[] = record;
   if (typeof key !== 'string' || !BYTES_ONLY.test(key)) throw malformed('key');
-  const readExtents = (value: unknown): Extent[] => {
-    if (!Array.isArray(value)) throw malformed('extents');
-    return value.map((row: unknown) => {
-      if (!Array.isArray(row) || row.length !== 3 || !row.every((n: unknown) => Number.isSafeInteger(n)))
-        throw malformed('extents');
-      const [index, offset, length]: number[] = row;
-      const chunk = chunks[index ?? -1];
-      if (
-        chunk === undefined ||
-        offset === undefined ||
-        length === undefined ||
-        offset < 0 ||
-        length < 1 ||
-        offset + length > chunk.plainBytes
-      )
-        throw malformed('extents');
-      return { chunk, offset, length };
-    });
-  };
   const entryKey = key as EntryKey;
   if (record.length === 1) return { key: entryKey, state: 'removed' };
-  if (record.length === 2) return { key: entryKey, more: readExtents(second) };
+  if (record.length === 2) return { key: entryKey, more: readExtents(second, table) };
   if (record.length !== 6) throw malformed('record');
   if (typeof second !== 'string') throw malformed('fingerprint');
   if (!isAttributes(attributes)) throw malformed('attributes');
   if (typeof sha256 !== 'string' || !isHash(sha256)) throw malformed('sha256');
-  if (typeof sizeBytes !== 'number' || !Number.isSafeInteger(sizeBytes) || sizeBytes < 0) throw malformed('size');
-  return {
-    key: entryKey,
-    state: 'present',
-    fingerprint: second,
-    attributes,
-    sha256,
-    sizeBytes,
-    extents: readExtents(last),
-  };
+  if (!isCount(sizeBytes)) throw malformed('size');
+  const extents = readExtents(last, table);
+  return { key: entryKey, state: 'present', fingerprint: second, attributes, sha256, sizeBytes, extents };
+}
+
+const isCount = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+
+function readExtents(rows: unknown, { chunks, malformed }: FrameTable): Extent[] {
+  if (!Array.isArray(rows)) throw malformed('extents');
+  return rows.map((row: unknown) => {
+    if (!Array.isArray(row) || row.length !== 3) throw malformed('extents');
+    const [index, offset, length]: unknown[] = row;
+    if (!isCount(index) || !isCount(offset) || !isCount(length)) throw malformed('extents');
+    const chunk = chunks[index];
+    if (chunk === undefined || length === 0 || offset + length > chunk.plainBytes) throw malformed('extents');
+    return { chunk, offset, length };
+  });
 }
 
 /** No source nests attributes nearly as deep; deeper ones would use up the stack of whoever walks them. */
 const MAX_DEPTH = 100;
 
-const isShallow = (value: unknown, depth: number): boolean =>
-  typeof value !== 'object' ||
-  value === null ||
-  (depth > 0 && Object.values(value).every((inner) => isShallow(inner, depth - 1)));
+function isShallow(value: object, depth: number): boolean {
+  if (depth === 0) return false;
+  for (const inner of Object.values(value))
+    if (typeof inner === 'object' && inner !== null && !isShallow(inner, depth - 1)) return false;
+  return true;
+}
 
 // What JSON.parse gives is Json all the way down; that it is an object, and not too deep, is all there is to check.
 const isAttributes = (value: unknown): value is Attributes =>
@@ -202,15 +197,18 @@ function* readFrame(frame: Buffer, what: string): Generator<Entry | { key: Entry
     if (packId === undefined) throw new IntegrityError(`${what}: a chunk names a pack that is not in its table`);
     return { chunkId, packId, offset, sealedBytes, plainBytes };
   });
-  for (const record of parsed.entries) yield readRecord(record, chunks, what);
+  const malformed = (field: string) => new IntegrityError(`${what}: an entry's ${field} is not as the format says`);
+  for (const record of parsed.entries) yield readRecord(record, { chunks, malformed });
 }
 
-/** The entries of a segment in key order. @throws IntegrityError when the bytes are not those of the id, or not as the format says. */
-export function* readSegment(keys: VaultKeys, segmentId: string, blob: Buffer): Generator<Entry> {
+/** The entries of a segment in key order, a frame's at a time. @throws IntegrityError when the bytes are not those of the id, or not as the format says. */
+export function* readSegment(keys: VaultKeys, segmentId: string, blob: Buffer): Generator<Entry[]> {
   const what = `segment ${segmentId}`;
   if (sha256Hex(blob) !== segmentId) throw new IntegrityError(`${what}: the stored bytes are not those of its name`);
+  // The last entry of a frame is given with the next one, in which its extents may go on.
   let held: Entry | undefined;
   for (const frame of openFrames(keys, 'segment', blob, what)) {
+    const entries: Entry[] = [];
     for (const record of readFrame(frame, what)) {
       if ('more' in record) {
         if (held?.state !== 'present' || held.key !== record.key)
@@ -220,16 +218,19 @@ export function* readSegment(keys: VaultKeys, segmentId: string, blob: Buffer): 
       }
       if (held !== undefined) {
         if (record.key <= held.key) throw new IntegrityError(`${what}: entries are out of order`);
-        yield checked(held, what);
+        entries.push(checked(held, what));
       }
       held = record;
     }
+    if (entries.length > 0) yield entries;
   }
-  if (held !== undefined) yield checked(held, what);
+  if (held !== undefined) yield [checked(held, what)];
 }
 
 function checked(entry: Entry, what: string): Entry {
-  if (entry.state === 'present' && entry.extents.reduce((sum, e) => sum + e.length, 0) !== entry.sizeBytes)
-    throw new IntegrityError(`${what}: an entry's extents do not add up to its size`);
+  if (entry.state === 'removed') return entry;
+  let sizeBytes = 0;
+  for (const { length } of entry.extents) sizeBytes += length;
+  if (sizeBytes !== entry.sizeBytes) throw new IntegrityError(`${what}: an entry's extents do not add up to its size`);
   return entry;
 }

@@ -6,6 +6,7 @@ import type { Manifest, PackRef } from '../core/manifest.ts';
 import { collectMerkle, leafOf, merkleRoot } from '../core/merkle.ts';
 import { packName } from '../core/pack.ts';
 import type { Vault } from '../core/ports.ts';
+import { eachOf } from './each-of.ts';
 import { mapInOrder } from './map-in-order.ts';
 import { isOutOfTime } from './out-of-time.ts';
 import { readEntries } from './read-chain.ts';
@@ -23,7 +24,7 @@ export async function checkMetadata(vault: Vault, chain: readonly Manifest[]): P
   for (const manifest of chain) {
     const sizes = new Map(manifest.packs.map((pack) => [pack.id, pack.sizeBytes]));
     const merkle = collectMerkle();
-    for await (const entry of readEntries(vault, manifest, {})) {
+    for await (const entry of eachOf(readEntries(vault, manifest, {}))) {
       merkle.add(leafOf(entry));
       for (const { chunk } of entry.state === 'present' ? entry.extents : []) {
         if (chunk.offset + chunk.sealedBytes > (sizes.get(chunk.packId) ?? -1))

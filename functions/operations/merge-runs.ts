@@ -17,14 +17,14 @@ interface RunReader {
 }
 
 /**
- * The entries of the range, in byte order of keys; of one key the newest run's. Memory is a part of each run, 32 MiB in all or a frame of each.
+ * The entries of the range, in byte order of keys, in batches; of one key the newest run's. Memory is a part of each run, 32 MiB in all or a frame of each.
  * @throws NotFoundError, IntegrityError naming the run.
  */
 export async function* mergeRuns(
   place: { readonly work: WorkPlace; readonly keys: VaultKeys },
   runs: readonly StagedRun[],
   range: KeyRange,
-): AsyncGenerator<ScannedEntry> {
+): AsyncGenerator<ScannedEntry[]> {
   const readers: RunReader[] = runs.map((run, order) => ({
     order,
     entries: readRun(place, run, range, runs.length),
@@ -35,12 +35,19 @@ export async function* mergeRuns(
     const heap = heapOf<RunReader>(comesBefore);
     for (const reader of readers) if (await advance(reader)) heap.push(reader);
     let last: EntryKey | undefined;
+    let merged: ScannedEntry[] = [];
     for (let reader = heap.pop(); reader !== undefined; reader = heap.pop()) {
       const entry = reader.batch[reader.at];
-      if (entry !== undefined && entry.key !== last) yield entry;
+      if (entry !== undefined && entry.key !== last) merged.push(entry);
       last = entry?.key;
       reader.at += 1;
-      if (reader.at < reader.batch.length || (await advance(reader))) heap.push(reader);
+      if (reader.at === reader.batch.length) {
+        // What was read is given on before more is, so that no more than one batch of each run is held.
+        if (merged.length > 0) yield merged;
+        merged = [];
+        if (!(await advance(reader))) continue;
+      }
+      heap.push(reader);
     }
   } finally {
     for (const { entries } of readers) await entries.return(undefined);

@@ -5,6 +5,7 @@ import type { SnapshotId, SourceId } from '../core/ids.ts';
 import { type Manifest, manifestName, openManifest, type SegmentRef } from '../core/manifest.ts';
 import type { Vault } from '../core/ports.ts';
 import { readSegment, segmentName } from '../core/segment.ts';
+import { mergeByKey } from './merge-by-key.ts';
 
 /** @throws NotFoundError, IntegrityError, naming the snapshot and the vault. */
 export async function readManifest(vault: Vault, sourceId: SourceId, snapshotId: SnapshotId): Promise<Manifest> {
@@ -39,24 +40,15 @@ function overlaps(segment: SegmentRef, range: KeyRange): boolean {
   );
 }
 
-/** The records of one snapshot, in key order. @throws IntegrityError naming the segment. */
-export async function* readEntries(vault: Vault, manifest: Manifest, range: KeyRange): AsyncGenerator<Entry> {
+/** The records of one snapshot, in key order, in batches. @throws IntegrityError naming the segment. */
+export async function* readEntries(vault: Vault, manifest: Manifest, range: KeyRange): AsyncGenerator<Entry[]> {
   for (const segment of manifest.segments) {
     if (!overlaps(segment, range)) continue;
-    let blob: Buffer;
-    try {
-      blob = await vault.store.get(segmentName(segment.id));
-    } catch (error) {
-      if (!(error instanceof NotFoundError)) throw error;
-      throw new IntegrityError(
-        `snapshot ${manifest.snapshotId}: segment ${segment.id} is missing from ${vault.store.url}`,
-        { cause: error },
-      );
-    }
     let entries = 0;
-    for (const entry of readSegment(vault.keys, segment.id, blob)) {
-      entries += 1;
-      if (inRange(entry.key, range)) yield entry;
+    for (const batch of readSegment(vault.keys, segment.id, await getSegment(vault, manifest, segment))) {
+      entries += batch.length;
+      const inside = batch.filter(({ key }) => inRange(key, range));
+      if (inside.length > 0) yield inside;
     }
     if (entries !== segment.entries)
       throw new IntegrityError(
@@ -65,39 +57,30 @@ export async function* readEntries(vault: Vault, manifest: Manifest, range: KeyR
   }
 }
 
-async function* asMerged(entries: AsyncIterable<Entry>, member: 'full' | 'delta'): AsyncGenerator<MergedEntry> {
-  for await (const entry of entries)
-    yield { key: entry.key, newest: entry, full: member === 'full' ? entry : undefined };
-}
-
-async function* mergeTwo(
-  older: AsyncGenerator<MergedEntry>,
-  newer: AsyncGenerator<MergedEntry>,
-): AsyncGenerator<MergedEntry> {
+async function getSegment(vault: Vault, manifest: Manifest, segment: SegmentRef): Promise<Buffer> {
   try {
-    let [a, b] = [await older.next(), await newer.next()];
-    while (a.done !== true && b.done !== true) {
-      if (a.value.key < b.value.key) {
-        yield a.value;
-        a = await older.next();
-      } else if (b.value.key < a.value.key) {
-        yield b.value;
-        b = await newer.next();
-      } else {
-        yield { key: a.value.key, newest: b.value.newest, full: a.value.full };
-        [a, b] = [await older.next(), await newer.next()];
-      }
-    }
-    for (; a.done !== true; a = await older.next()) yield a.value;
-    for (; b.done !== true; b = await newer.next()) yield b.value;
-  } finally {
-    await older.return(undefined);
-    await newer.return(undefined);
+    return await vault.store.get(segmentName(segment.id));
+  } catch (error) {
+    if (!(error instanceof NotFoundError)) throw error;
+    throw new IntegrityError(
+      `snapshot ${manifest.snapshotId}: segment ${segment.id} is missing from ${vault.store.url}`,
+      { cause: error },
+    );
   }
 }
 
+async function* asMerged(entries: AsyncIterable<Entry[]>, member: 'full' | 'delta'): AsyncGenerator<MergedEntry[]> {
+  for await (const batch of entries)
+    yield batch.map((entry) => ({ key: entry.key, newest: entry, full: member === 'full' ? entry : undefined }));
+}
+
+const mergeTwo = (older: AsyncGenerator<MergedEntry[]>, newer: AsyncGenerator<MergedEntry[]>) =>
+  mergeByKey(older, newer, (a, b) =>
+    a === undefined || b === undefined ? (a ?? b) : { key: a.key, newest: b.newest, full: a.full },
+  );
+
 /** Balanced, so that a record of one of k deltas passes log k merges; one record passes each frame once. */
-function mergeMembers(members: readonly AsyncGenerator<MergedEntry>[]): AsyncGenerator<MergedEntry> {
+function mergeMembers(members: readonly AsyncGenerator<MergedEntry[]>[]): AsyncGenerator<MergedEntry[]> {
   const [first, ...rest] = members;
   if (first === undefined) return (async function* () {})();
   if (rest.length === 0) return first;
@@ -105,12 +88,12 @@ function mergeMembers(members: readonly AsyncGenerator<MergedEntry>[]): AsyncGen
   return mergeTwo(mergeMembers(members.slice(0, middle)), mergeMembers(members.slice(middle)));
 }
 
-/** Every key of the chain in the range, in byte order, removed ones among them. Memory is one segment per member. */
+/** Every key of the chain in the range, in byte order, in batches, removed ones among them. Memory is one segment per member. */
 export function mergeChain(
   vault: Vault,
   chain: readonly Manifest[],
   range: KeyRange = {},
-): AsyncGenerator<MergedEntry> {
+): AsyncGenerator<MergedEntry[]> {
   const [full, ...deltas] = chain.map((manifest, index) =>
     asMerged(readEntries(vault, manifest, range), index === 0 ? 'full' : 'delta'),
   );
@@ -125,5 +108,6 @@ export async function* presentEntries(
   chain: readonly Manifest[],
   range: KeyRange = {},
 ): AsyncGenerator<PresentEntry> {
-  for await (const { newest } of mergeChain(vault, chain, range)) if (newest.state === 'present') yield newest;
+  for await (const batch of mergeChain(vault, chain, range))
+    for (const { newest } of batch) if (newest.state === 'present') yield newest;
 }

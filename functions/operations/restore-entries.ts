@@ -1,5 +1,6 @@
 /** Writes entries of a snapshot into a place, and compares what is there with what the snapshot says. */
 import { createHash } from 'node:crypto';
+import { piecesOf } from '../core/content.ts';
 import { type ListedEntry, type PresentEntry, quoteKey } from '../core/entry.ts';
 import {
   AccessDeniedError,
@@ -100,7 +101,7 @@ export async function findDifference(
   if (opened.state === 'gone') return `${name} vanished while it was compared`;
   if (opened.state === 'unprotected') return `${name} cannot be read back: ${opened.reason}`;
   const hash = createHash('sha256');
-  for await (const bytes of opened.content) hash.update(bytes);
+  for await (const bytes of piecesOf(opened.content)) hash.update(bytes);
   if (hash.digest('hex') !== entry.sha256) return `${name} has other content than the snapshot`;
   const attribute = place.attributesDiffer(entry.attributes, opened.attributes);
   return attribute === undefined ? undefined : `${name}: ${attribute}`;

@@ -15,6 +15,7 @@ import type { Manifest } from '../core/manifest.ts';
 import type { RestoreInput } from '../core/messages.ts';
 import type { Deadline, SourceReader, Target, UnlistedEntry, Vault } from '../core/ports.ts';
 import { type PlaceUri, parseUri } from '../core/uri.ts';
+import { eachOf } from './each-of.ts';
 import { presentEntries } from './read-chain.ts';
 import type { RestoreCursor, RestoreSession } from './restore-session.ts';
 import type { StagingPlace } from './stage-entries.ts';
@@ -48,7 +49,7 @@ export interface Restoring {
 export async function* listTarget(target: SourceReader, range: KeyRange): AsyncGenerator<ListedEntry | UnlistedEntry> {
   try {
     // A directory that cannot be listed may begin before the range: then it was dealt with before.
-    for await (const item of target.list(range)) if (inRange(item.key, range)) yield item;
+    for await (const item of eachOf(target.list(range))) if (inRange(item.key, range)) yield item;
   } catch (error) {
     if (!(error instanceof NotFoundError) || parseUri(target.uri).scheme !== 'file') throw error;
   }

@@ -1,12 +1,12 @@
 /** What was staged, seen as a listing that carries the contents. */
-import { type Attributes, findPresent, type KeyRange, type ListedEntry } from '../core/entry.ts';
+import { type Attributes, findPresent, type KeyRange, type ListedEntry, type PresentEntry } from '../core/entry.ts';
 import { sha256Hex } from '../core/ids.ts';
 import type { OpenedEntry, ScannedEntry, SourceReader, SourceScanner } from '../core/ports.ts';
 import type { SourceDifference } from './diff-source.ts';
+import { mergeByKey } from './merge-by-key.ts';
 import { mergeRuns } from './merge-runs.ts';
 import type { MergedEntry } from './read-chain.ts';
 import type { Staging, StagingPlace } from './stage-entries.ts';
-import { zipByKey } from './zip-by-key.ts';
 
 /** Of every entry of a source that is scanned. */
 const ATTRIBUTES: Attributes = { type: 'item' };
@@ -27,14 +27,10 @@ function stagedEntry({ key, content }: ScannedEntry): StagedEntry | undefined {
 export function openStaged(listed: ListedEntry): OpenedEntry {
   if (!isStaged(listed)) throw new TypeError('an entry was opened that was not staged');
   const { fingerprint, content } = listed;
-  return { state: 'open', fingerprint, sizeBytes: content.length, attributes: ATTRIBUTES, content: once(content) };
+  return { state: 'open', fingerprint, sizeBytes: content.length, attributes: ATTRIBUTES, content };
 }
 
 const isStaged = (listed: ListedEntry): listed is StagedEntry => 'content' in listed;
-
-async function* once(content: Buffer): AsyncGenerator<Buffer> {
-  if (content.length > 0) yield content;
-}
 
 /** A place that cannot list in byte order of keys, by what was staged of it. */
 export function stagedReader(scanner: SourceScanner, place: StagingPlace, staging: Staging): SourceReader {
@@ -44,10 +40,8 @@ export function stagedReader(scanner: SourceScanner, place: StagingPlace, stagin
     attributesDiffer: scanner.attributesDiffer,
     open: async (listed) => openStaged(listed),
     async *list(range: KeyRange) {
-      for await (const scanned of mergeRuns(place, staging.runs, range)) {
-        const entry = stagedEntry(scanned);
-        if (entry !== undefined) yield entry;
-      }
+      for await (const batch of mergeRuns(place, staging.runs, range))
+        yield batch.map(stagedEntry).filter((entry) => entry !== undefined);
     },
   };
 }
@@ -56,21 +50,20 @@ export function stagedReader(scanner: SourceScanner, place: StagingPlace, stagin
  * Compares what was staged with the merged chain in one sorted pass. With `changesOnly` a key that was not met is as the chain has it;
  * otherwise it is gone.
  */
-export async function* diffStaged(
-  staged: AsyncIterable<ScannedEntry>,
-  chain: AsyncIterable<MergedEntry>,
+export const diffStaged = (
+  staged: AsyncIterable<readonly ScannedEntry[]>,
+  chain: AsyncIterable<readonly MergedEntry[]>,
   { changesOnly }: { readonly changesOnly: boolean },
-): AsyncGenerator<SourceDifference> {
-  for await (const { key, left, right } of zipByKey(staged, chain)) {
-    const merged = right === undefined ? {} : { merged: right };
-    if (left !== undefined) {
-      const listed = stagedEntry(left);
-      if (listed !== undefined || right !== undefined)
-        yield { key, ...(listed === undefined ? {} : { listed }), ...merged };
-      continue;
+): AsyncGenerator<SourceDifference[]> =>
+  mergeByKey(staged, chain, (scanned, merged) => {
+    if (scanned !== undefined) {
+      const listed = stagedEntry(scanned);
+      return listed === undefined && merged === undefined ? undefined : { key: scanned.key, listed, merged };
     }
-    const newest = changesOnly ? findPresent(right?.newest) : undefined;
-    const listed = newest && { key, fingerprint: newest.fingerprint, sizeBytes: newest.sizeBytes };
-    yield { key, ...(listed === undefined ? {} : { listed }), ...merged };
-  }
-}
+    if (merged === undefined) return undefined;
+    const { key, newest } = merged;
+    return { key, merged, listed: changesOnly ? asListed(findPresent(newest)) : undefined };
+  });
+
+const asListed = (entry: PresentEntry | undefined): ListedEntry | undefined =>
+  entry && { key: entry.key, fingerprint: entry.fingerprint, sizeBytes: entry.sizeBytes };

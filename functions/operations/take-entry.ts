@@ -1,5 +1,6 @@
 /** Takes one entry of a source into a snapshot. */
 import { CUT_FROM_BYTES } from '../core/chunk.ts';
+import { closeContent } from '../core/content.ts';
 import { findPresent } from '../core/entry.ts';
 import { ConflictError } from '../core/errors.ts';
 import type { OpenedEntry, SourceReader } from '../core/ports.ts';
@@ -11,22 +12,17 @@ import type { SnapshotWriter } from './write-snapshot.ts';
 const ATTEMPTS = 3;
 const CHANGING = `changed while it was read, ${ATTEMPTS} times; it is tried again in the next run`;
 
-type OpenEntry = Extract<OpenedEntry, { state: 'open' }>;
-type Opened = OpenedEntry | { readonly state: 'unchanged' };
-
-/** `content` is a Buffer when it was small enough to be read side by side with others. */
-export type ReadEntry =
-  | Exclude<Opened, OpenEntry>
-  | (Omit<OpenEntry, 'content'> & { readonly content: Buffer | AsyncIterable<Uint8Array> });
+/** The content is whole when it was small enough to be read side by side with others. */
+export type ReadEntry = OpenedEntry | { readonly state: 'unchanged' };
 
 type Opener = Pick<SourceReader, 'open'>;
 
 /** Opens; where the listing does not tell whether the entry changed, what was opened does. */
-async function open(difference: ListedDifference, reader: Opener, tally: Tally): Promise<Opened> {
+async function open(difference: ListedDifference, reader: Opener, tally: Tally): Promise<ReadEntry> {
   const opened = await reader.open(difference.listed);
   if (opened.state !== 'open' || difference.listed.fingerprint !== undefined) return opened;
   if (!tally.isUnchanged(difference, opened.fingerprint)) return opened;
-  await opened.content[Symbol.asyncIterator]().return?.();
+  await closeContent(opened.content);
   return { state: 'unchanged' };
 }
 
@@ -41,6 +37,7 @@ export async function openSmall(
     try {
       const opened = await open(difference, reader, tally);
       if (opened.state !== 'open' || opened.sizeBytes >= CUT_FROM_BYTES) return opened;
+      if (Buffer.isBuffer(opened.content)) return opened;
       const parts: Uint8Array[] = [];
       for await (const bytes of opened.content) parts.push(bytes);
       return { ...opened, content: Buffer.concat(parts) };

@@ -3,14 +3,14 @@ import { IntegrityError, InvalidInputError, messageOf, NotFoundError } from '../
 import type { TakeSnapshotInput, WorkerOutput } from '../core/messages.ts';
 import type { Deadline, Ports, SourceReader, Vault } from '../core/ports.ts';
 import { diffSource, type SourceDifference } from './diff-source.ts';
-import { mapInOrder } from './map-in-order.ts';
 import { mergeRuns } from './merge-runs.ts';
 import { isOutOfTime } from './out-of-time.ts';
+import { type Due, readAhead } from './read-ahead.ts';
 import { type MergedEntry, mergeChain, readChain } from './read-chain.ts';
 import { getStaging } from './stage-entries.ts';
 import { diffStaged, openStaged } from './staged-entries.ts';
 import { keepLease } from './start-run.ts';
-import { openSmall, takeEntry } from './take-entry.ts';
+import { takeEntry } from './take-entry.ts';
 import { type Tally, tallyChanges } from './tally-changes.ts';
 import { damagedPart, getInventory, type Inventory, putPart, stagedFolder } from './work-lists.ts';
 import { type SnapshotWriter, writeSnapshot } from './write-snapshot.ts';
@@ -19,9 +19,6 @@ type TakeSnapshotPorts = Pick<
   Ports,
   'randomBytes' | 'openVault' | 'openSource' | 'work' | 'leases' | 'runs' | 'contentIndex' | 'progress'
 >;
-
-/** Entries opened and read side by side; each small content is up to 1 MiB of memory. */
-const READERS = 16;
 
 /**
  * Takes a shard's part of a snapshot: compares the listing with the chain, reads what is new, writes packs and segments, and leaves the result
@@ -80,9 +77,9 @@ async function compare(
     readonly vault: Vault;
     readonly range: KeyRange;
   },
-  merged: AsyncGenerator<MergedEntry>,
+  merged: AsyncGenerator<MergedEntry[]>,
   ports: TakeSnapshotPorts,
-): Promise<{ readonly differences: AsyncGenerator<SourceDifference>; readonly reader: Pick<SourceReader, 'open'> }> {
+): Promise<{ readonly differences: AsyncGenerator<SourceDifference[]>; readonly reader: Pick<SourceReader, 'open'> }> {
   const { input, inventory, vault, range } = taking;
   if (inventory.staged !== undefined) {
     const place = {
@@ -116,7 +113,7 @@ function watchDamage() {
         throw error;
       }
     },
-    async *watchStream(entries: AsyncGenerator<MergedEntry>): AsyncGenerator<MergedEntry> {
+    async *watchStream(entries: AsyncGenerator<MergedEntry[]>): AsyncGenerator<MergedEntry[]> {
       try {
         yield* entries;
       } catch (error) {
@@ -139,23 +136,37 @@ function parseCursor(input: TakeSnapshotInput): { readonly part: number; readonl
 
 /** Works through the differences in key order. Returns the key that it stopped after when time was up, undefined when all is done. */
 async function work(
-  differences: AsyncGenerator<SourceDifference>,
+  differences: AsyncIterable<readonly SourceDifference[]>,
   reader: Pick<SourceReader, 'open'>,
   writer: SnapshotWriter,
   tally: Tally,
   deadline: Deadline,
 ): Promise<EntryKey | undefined> {
-  const prepared = mapInOrder(differences, READERS, async (difference) => ({
-    difference,
-    opened: tally.mustRead(difference) ? await openSmall(difference, reader, tally) : undefined,
-  }));
-  for await (const { difference, opened } of prepared) {
-    const { key, listed, unlisted } = difference;
-    if (unlisted !== undefined) await tally.keep(difference, unlisted.own ? unlisted.reason : undefined, writer);
-    else if (listed === undefined) await tally.missing(difference, writer);
-    else if (opened === undefined) await tally.unchanged(difference, writer);
-    else await takeEntry({ ...difference, listed }, opened, { reader, writer, tally });
-    if (isOutOfTime(deadline)) return key;
+  const ahead = readAhead(reader, tally);
+  const dealWith = ({ difference, opened }: Due): Promise<void> | undefined => {
+    const { listed, unlisted } = difference;
+    if (unlisted !== undefined) return tally.keep(difference, unlisted.own ? unlisted.reason : undefined, writer);
+    if (listed === undefined) return tally.missing(difference, writer);
+    if (opened === undefined) return tally.unchanged(difference, writer);
+    return opened.then((first) => takeEntry({ ...difference, listed }, first, { reader, writer, tally }));
+  };
+  const dealWithDue = async (input: 'goes on' | 'ended'): Promise<EntryKey | undefined> => {
+    for (let due = ahead.next(input); due !== undefined; due = ahead.next(input)) {
+      const dealt = dealWith(due);
+      // Most entries did not change, and nothing has to be awaited for them.
+      if (dealt !== undefined) await dealt;
+      if (isOutOfTime(deadline)) return due.difference.key;
+    }
+    return undefined;
+  };
+  try {
+    for await (const batch of differences) {
+      ahead.push(batch);
+      const stoppedAt = await dealWithDue('goes on');
+      if (stoppedAt !== undefined) return stoppedAt;
+    }
+    return await dealWithDue('ended');
+  } finally {
+    await ahead.close();
   }
-  return undefined;
 }

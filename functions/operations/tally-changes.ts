@@ -11,7 +11,7 @@ export interface Tally {
   /** Whether the fingerprint, told only when the entry was opened, is the newest state's, so that its content need not be read. */
   isUnchanged(difference: SourceDifference, fingerprint: string): boolean;
   /** Listed, with the fingerprint of the newest state. */
-  unchanged(difference: SourceDifference, writer: SnapshotWriter): Promise<void>;
+  unchanged(difference: SourceDifference, writer: SnapshotWriter): Promise<void> | undefined;
   /** Read, and already added to the writer. */
   taken(difference: SourceDifference, entry: { readonly fingerprint: string; readonly sizeBytes: number }): void;
   /** Not in the source any more. */
@@ -48,12 +48,16 @@ export function tallyChanges(kind: SnapshotKind, onProgress: (entries: number, b
     else if (base.fingerprint !== fingerprint) counts.changed += 1;
   };
   /** Carries the newest state into the snapshot where its chain does not hold it. */
-  const carry = async (difference: SourceDifference, newest: PresentEntry, writer: SnapshotWriter): Promise<void> => {
+  const carry = (
+    difference: SourceDifference,
+    newest: PresentEntry,
+    writer: SnapshotWriter,
+  ): Promise<void> | undefined => {
     count(newest.sizeBytes);
     compare(difference, newest.fingerprint);
     const inChain =
       kind === 'incremental' || (kind === 'differential' && baseOf(difference)?.fingerprint === newest.fingerprint);
-    if (!inChain) await writer.reused(newest);
+    return inChain ? undefined : writer.reused(newest);
   };
 
   return {
@@ -62,10 +66,10 @@ export function tallyChanges(kind: SnapshotKind, onProgress: (entries: number, b
       return listed !== undefined && (listed.fingerprint === undefined || !isUnchanged(difference, listed.fingerprint));
     },
     isUnchanged,
-    async unchanged(difference, writer) {
+    unchanged(difference, writer) {
       see(difference);
       const newest = newestOf(difference);
-      if (newest !== undefined) await carry(difference, newest, writer);
+      return newest && carry(difference, newest, writer);
     },
     taken(difference, entry) {
       see(difference);

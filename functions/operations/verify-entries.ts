@@ -2,6 +2,7 @@
 import { type EntryKey, type KeyRange, type PresentEntry, quoteKey } from '../core/entry.ts';
 import { IntegrityError, messageOf } from '../core/errors.ts';
 import type { SourceReader, Target } from '../core/ports.ts';
+import { eachOf } from './each-of.ts';
 import { mapInOrder } from './map-in-order.ts';
 import { isOutOfTime } from './out-of-time.ts';
 import { presentEntries } from './read-chain.ts';
@@ -149,7 +150,7 @@ async function compareSandbox(
   sandbox: SourceReader,
   restored: Restored,
 ): Promise<void> {
-  const pairs = zipByKey(chosenEntries(verifying, range), sandbox.list({}));
+  const pairs = zipByKey(chosenEntries(verifying, range), eachOf(sandbox.list({})));
   let parents: EntryKey[] = [];
   const compared = mapInOrder(pairs, READERS, async ({ key, left, right }) => {
     if (left === undefined) return { key, extra: true };

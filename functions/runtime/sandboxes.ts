@@ -114,7 +114,8 @@ async function dispose(
   const note = (error: unknown) => void failures.push(error);
   if (uri.scheme === 'secretsmanager')
     for (const key of written) await remove.secret(`${uri.prefix}${findKeyText(key) ?? ''}`).catch(note);
-  else if ('list' in target) for await (const { key } of target.list({})) await target.remove(key).catch(note);
+  else if ('list' in target)
+    for await (const page of target.list({})) for (const { key } of page) await target.remove(key).catch(note);
   if (failures.length > 0) throw failures[0];
 }
 

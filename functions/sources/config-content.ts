@@ -12,10 +12,6 @@ export async function readText(content: AsyncIterable<Uint8Array>, what: string)
   }
 }
 
-export async function* contentOf(bytes: Buffer): AsyncGenerator<Uint8Array> {
-  yield bytes;
-}
-
 /** How often an entry is read anew when it changes in between, before it is named. */
 export const MAX_ATTEMPTS = 4;
 export const CHANGING = `it changed each of the ${MAX_ATTEMPTS} times that it was read; run again when it rests`;

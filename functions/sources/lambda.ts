@@ -39,11 +39,11 @@ export function lambdaSource(client: LambdaClient, uri: LambdaUri, sleep: Sleep 
   };
 }
 
-async function* list(client: LambdaClient, uri: LambdaUri, range: KeyRange): AsyncGenerator<ListedEntry> {
+async function* list(client: LambdaClient, uri: LambdaUri, range: KeyRange): AsyncGenerator<readonly ListedEntry[]> {
   const names = (await functionsOf(client, uri)).map(({ FunctionName = '' }) => FunctionName);
   const keys = names.map((name) => keyFromText(name.slice(uri.name.length))).toSorted();
   // A listing tells nothing of aliases, tags or concurrency: a function is opened to know whether it changed.
-  for (const key of keys) if (inRange(key, range)) yield { key, fingerprint: undefined, sizeBytes: undefined };
+  yield keys.filter((key) => inRange(key, range)).map((key) => ({ key, fingerprint: undefined, sizeBytes: undefined }));
 }
 
 /** @throws NotFoundError when the one function is not there; of a beginning of names there may be none. */

@@ -11,7 +11,7 @@ import { IntegrityError, InvalidInputError } from '../core/errors.ts';
 import type { ListedTarget, OpenedEntry, SourceReader } from '../core/ports.ts';
 import { formatUri, type SecretsManagerUri } from '../core/uri.ts';
 import { attributesDiffer, findName, listNames } from './config-attributes.ts';
-import { CHANGING, contentOf, MAX_ATTEMPTS } from './config-content.ts';
+import { CHANGING, MAX_ATTEMPTS } from './config-content.ts';
 import { formatVersions } from './secrets-manager/content.ts';
 import { readSecret, type SecretFound } from './secrets-manager/read.ts';
 import { SECRET_NAME, secretsManagerWriter } from './secrets-manager/writer.ts';
@@ -63,9 +63,9 @@ async function* list(
   uri: SecretsManagerUri,
   range: KeyRange,
   written: ReadonlySet<string>,
-): AsyncGenerator<ListedEntry> {
+): AsyncGenerator<readonly ListedEntry[]> {
   try {
-    yield* await sendWithheld(() => listNames(readNames(client, uri, written), uri.prefix, range));
+    yield await sendWithheld(() => listNames(readNames(client, uri, written), uri.prefix, range));
   } catch (error) {
     throw translateWithheld(error, `${formatUri(uri)}: listing`);
   }
@@ -113,7 +113,7 @@ function opened(found: SecretFound): OpenedEntry {
     case 'there': {
       const { attributes, fingerprint, versions } = found.secret;
       const bytes = Buffer.from(formatVersions(versions));
-      return { state: 'open', fingerprint, sizeBytes: bytes.length, attributes, content: contentOf(bytes) };
+      return { state: 'open', fingerprint, sizeBytes: bytes.length, attributes, content: bytes };
     }
   }
 }

@@ -11,7 +11,7 @@ import { IntegrityError } from '../core/errors.ts';
 import type { ListedTarget, OpenedEntry, SourceReader } from '../core/ports.ts';
 import { formatUri, type SsmUri } from '../core/uri.ts';
 import { attributesDiffer, findName, listNames } from './config-attributes.ts';
-import { CHANGING, contentOf, MAX_ATTEMPTS } from './config-content.ts';
+import { CHANGING, MAX_ATTEMPTS } from './config-content.ts';
 import { findState, findValue, fingerprintOf } from './ssm/parameter.ts';
 import { PARAMETER_NAME, type Sleep, ssmWriter } from './ssm/writer.ts';
 import { refusedEntry, sendWithheld, translateWithheld } from './withheld-words.ts';
@@ -35,9 +35,9 @@ function ssmReader(client: SSMClient, uri: SsmUri): SourceReader {
 }
 
 /** Sorted in memory: an account has 110,000 names in a region at most (SSM quotas: 10,000 standard and 100,000 advanced parameters). */
-async function* list(client: SSMClient, uri: SsmUri, range: KeyRange): AsyncGenerator<ListedEntry> {
+async function* list(client: SSMClient, uri: SsmUri, range: KeyRange): AsyncGenerator<readonly ListedEntry[]> {
   try {
-    yield* await sendWithheld(() => listNames(readNames(client, uri), uri.prefix, range));
+    yield await sendWithheld(() => listNames(readNames(client, uri), uri.prefix, range));
   } catch (error) {
     throw translateWithheld(error, `${formatUri(uri)}: listing`);
   }
@@ -80,6 +80,6 @@ async function openOnce(client: SSMClient, name: string): Promise<OpenedEntry | 
     fingerprint: fingerprintOf(state),
     sizeBytes: bytes.length,
     attributes: state.attributes,
-    content: contentOf(bytes),
+    content: bytes,
   };
 }

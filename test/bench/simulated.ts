@@ -181,7 +181,7 @@ function sourceOf(simulation: Simulation): SourceReader {
     async *list(range: KeyRange) {
       for (let first = firstAfter(simulation, range.after); first < simulation.objects; first += PAGE_KEYS) {
         const page = await pageAt(first, range.upTo);
-        yield* page;
+        yield page;
         if (page.length < PAGE_KEYS) return;
       }
     },
@@ -197,9 +197,7 @@ function sourceOf(simulation: Simulation): SourceReader {
         fingerprint: entry.fingerprint ?? '',
         sizeBytes: OBJECT_BYTES,
         attributes: { type: 'object' },
-        content: (async function* () {
-          yield content;
-        })(),
+        content,
       };
     },
     settings: async () => ({ settings: {}, notCaptured: [] }),

@@ -1,4 +1,5 @@
 /** Functions on ministack, whose Lambda keeps code, layers, versions and aliases, and tells all of it again; moto gives no code. */
+
 import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import {
@@ -27,10 +28,12 @@ import {
   waitUntilFunctionUpdatedV2,
 } from '@aws-sdk/client-lambda';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { piecesOf } from '../../functions/core/content.ts';
 import type { EntryKey, ListedEntry, PresentEntry } from '../../functions/core/entry.ts';
 import { keyFromText } from '../../functions/core/entry.ts';
 import { NotFoundError } from '../../functions/core/errors.ts';
 import { parseUri } from '../../functions/core/uri.ts';
+import { eachOf } from '../../functions/operations/each-of.ts';
 import { lambdaSource } from '../../functions/sources/lambda.ts';
 import { awsCli, startMinistack } from '../deployed/ministack.ts';
 import { zipOf } from '../fakes/zip.ts';
@@ -152,7 +155,7 @@ interface Kept {
 async function backUp(uri: string): Promise<readonly Kept[]> {
   const source = sourceOf(uri);
   const kept: Kept[] = [];
-  for await (const listed of source.list({})) {
+  for await (const listed of eachOf(source.list({}))) {
     if ('unprotected' in listed) throw new Error(listed.unprotected);
     kept.push(await keep(uri, listed));
   }
@@ -163,7 +166,7 @@ async function keep(uri: string, listed: Pick<ListedEntry, 'key'>): Promise<Kept
   const opened = await sourceOf(uri).open({ key: listed.key, fingerprint: undefined, sizeBytes: undefined });
   if (opened.state !== 'open') throw new Error(JSON.stringify(opened));
   const parts: Uint8Array[] = [];
-  for await (const bytes of opened.content) parts.push(bytes);
+  for await (const bytes of piecesOf(opened.content)) parts.push(bytes);
   const content = Buffer.concat(parts);
   expect(content.length).toBe(opened.sizeBytes);
   const { fingerprint, attributes, sizeBytes } = opened;

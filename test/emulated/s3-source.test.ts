@@ -1,4 +1,5 @@
 /** S3 as source and target on moto. What the source reads and writes is judged by raw requests of the SDK. */
+
 import {
   DeleteObjectCommand,
   GetBucketAccelerateConfigurationCommand,
@@ -34,6 +35,7 @@ import {
   type ServerSideEncryptionRule,
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { closeContent } from '../../functions/core/content.ts';
 import { keyFromText, type ListedEntry, type PresentEntry } from '../../functions/core/entry.ts';
 import { NotFoundError } from '../../functions/core/errors.ts';
 import { sha256Hex } from '../../functions/core/ids.ts';
@@ -261,7 +263,7 @@ describe('S3 objects that are not simply there', () => {
     for (const line of await listAll(source)) {
       const opened = await source.open(line);
       found[line.key] = opened.state === 'unprotected' ? opened.reason : opened.state;
-      if (opened.state === 'open') await opened.content[Symbol.asyncIterator]().return?.();
+      if (opened.state === 'open') await closeContent(opened.content);
     }
     const archived = (name: string) =>
       `it is archived in storage class ${name}; restore it from the archive, then run again`;

@@ -9,7 +9,7 @@ import {
   type PresentEntry,
 } from '../../functions/core/entry.ts';
 import { AccessDeniedError, ConflictError, NotFoundError, TransientError } from '../../functions/core/errors.ts';
-import { type ListedTarget, type OpenedEntry, PEEKED_KEYS, type UnlistedEntry } from '../../functions/core/ports.ts';
+import { type ListedPage, type ListedTarget, type OpenedEntry, PEEKED_KEYS } from '../../functions/core/ports.ts';
 
 export interface MemoryEntry {
   readonly attributes: Attributes;
@@ -85,7 +85,7 @@ export function memoryTarget(uri: string): MemoryTarget {
       store(keyFromText(key), Buffer.from(content), attributes);
     },
 
-    async *list(range: KeyRange): AsyncGenerator<ListedEntry | UnlistedEntry> {
+    async *list(range: KeyRange): AsyncGenerator<ListedPage> {
       self.lists += 1;
       demandPresent();
       const subtrees = [...self.unlisted].filter(([, { subtree }]) => subtree === true).map(([key]) => key);
@@ -94,8 +94,8 @@ export function memoryTarget(uri: string): MemoryTarget {
       for (const key of keys.filter((key) => inRange(key, range)).sort()) {
         const unlisted = self.unlisted.get(key);
         const entry = self.entries.get(key);
-        if (unlisted !== undefined) yield { key, ...unlisted };
-        else if (entry !== undefined) yield { key, fingerprint: entry.fingerprint, sizeBytes: entry.content.length };
+        if (unlisted !== undefined) yield [{ key, ...unlisted }];
+        else if (entry !== undefined) yield [{ key, fingerprint: entry.fingerprint, sizeBytes: entry.content.length }];
       }
     },
 

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { type EntryKey, inRange, type KeyRange, keyFromText } from '../../functions/core/entry.ts';
 import type { Deadline, ScannedEntry, SourceScanner } from '../../functions/core/ports.ts';
 import { FRAME_BYTES, framesOf } from '../../functions/core/staged-run.ts';
+import { eachOf } from '../../functions/operations/each-of.ts';
 import { mergeRuns } from '../../functions/operations/merge-runs.ts';
 import { type Staging, type StagingPlace, stageEntries } from '../../functions/operations/stage-entries.ts';
 import { memoryBlobStore } from '../fakes/memory-blob-store.ts';
@@ -67,7 +68,8 @@ describe('staged runs', () => {
           const newest = new Map(entries.map(({ key, content }) => [key, content?.length]));
           const expected = [...newest].filter(([key]) => inRange(key, range)).sort(([a], [b]) => (a < b ? -1 : 1));
           const merged: [EntryKey, number | undefined][] = [];
-          for await (const { key, content } of mergeRuns(place, runs, range)) merged.push([key, content?.length]);
+          for await (const { key, content } of eachOf(mergeRuns(place, runs, range)))
+            merged.push([key, content?.length]);
           expect(merged).toEqual(expected);
         },
       ),

@@ -85,7 +85,7 @@ describe('a sandbox in a bucket', () => {
     const target = {
       ...fileSource(folder),
       async *list() {
-        for (const key of [...keys]) yield { key, fingerprint: '', sizeBytes: 0 };
+        yield [...keys].map((key) => ({ key, fingerprint: '', sizeBytes: 0 }));
       },
       remove: async (key: EntryKey) => {
         keys.delete(key);

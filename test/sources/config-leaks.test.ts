@@ -2,12 +2,14 @@
  * No value of a parameter or a secret stands in anything but content. Services that quote what they are sent or what they hold, answers that are broken off
  * or no JSON: whatever goes wrong at whichever request, nothing that is told holds a value, its hash or another writing of it.
  */
+
 import { createHash, randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { inspect } from 'node:util';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { piecesOf } from '../../functions/core/content.ts';
 import { type Attributes, keyFromText, type PresentEntry } from '../../functions/core/entry.ts';
 import type { ListedTarget } from '../../functions/core/ports.ts';
 import { secretsManagerSource } from '../../functions/sources/secrets-manager.ts';
@@ -179,14 +181,14 @@ async function run(operation: () => Promise<unknown>): Promise<unknown> {
 describe.each(KINDS)('values of $name', ({ holding, place, attributes, content }) => {
   const list = async () => {
     const lines: unknown[] = [];
-    for await (const line of place().list({})) lines.push(line);
+    for await (const page of place().list({})) lines.push(...page);
     return lines;
   };
   const open = async () => {
     const opened = await place().open({ key: keyFromText('db'), fingerprint: undefined, sizeBytes: undefined });
     if (opened.state !== 'open') return opened;
     let bytes = 0;
-    for await (const part of opened.content) bytes += part.length;
+    for await (const part of piecesOf(opened.content)) bytes += part.length;
     expect(bytes).toBeGreaterThan(0);
     return { fingerprint: opened.fingerprint, attributes: opened.attributes, sizeBytes: opened.sizeBytes };
   };

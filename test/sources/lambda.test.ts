@@ -22,6 +22,7 @@ import { parseUri } from '../../functions/core/uri.ts';
 import { readArchive } from '../../functions/sources/lambda/archive.ts';
 import type { FunctionDocument } from '../../functions/sources/lambda/document.ts';
 import { lambdaSource } from '../../functions/sources/lambda.ts';
+import { inPieces } from '../contracts/source.ts';
 import { awsError } from '../fakes/aws.ts';
 import {
   arnOf,
@@ -57,7 +58,7 @@ function add(name: string, zip?: Buffer): FakeFunction {
 
 async function keysOf(uri: string, range = {}): Promise<readonly string[]> {
   const keys: string[] = [];
-  for await (const listed of sourceOf(uri).list(range)) keys.push(listed.key);
+  for await (const page of sourceOf(uri).list(range)) keys.push(...page.map(({ key }) => key));
   return keys;
 }
 
@@ -77,7 +78,7 @@ async function drained(content: AsyncIterable<Uint8Array>): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
-const contentOf = async (name: string): Promise<Buffer> => drained((await opened(name)).content);
+const contentOf = async (name: string): Promise<Buffer> => drained(inPieces((await opened(name)).content));
 
 async function readBack(name: string) {
   const all = async (document: FunctionDocument) =>
@@ -86,7 +87,7 @@ async function readBack(name: string) {
       ...document.versions.map((_, at) => `versions/${at + 1}/code.zip`),
       'layers/tools/111122223333-3.zip',
     ]);
-  return await readArchive((await opened(name)).content, name, all);
+  return await readArchive(inPieces((await opened(name)).content), name, all);
 }
 
 /** A function with everything that C3 of the field cases names, and the rest that is captured. */
@@ -383,7 +384,7 @@ describe('the code of a function', () => {
     const other = Buffer.from('other');
     shop.configuration = versionOf('shop', other);
     shop.zips.set('$LATEST', other);
-    await expect(drained(content)).rejects.toThrow(ConflictError);
+    await expect(drained(inPieces(content))).rejects.toThrow(ConflictError);
     expect((await contentOf('shop')).includes('other')).toBe(true);
   });
 
@@ -394,7 +395,7 @@ describe('the code of a function', () => {
       shop.configuration = versionOf('shop', Buffer.from('other'));
       response.end('other bytes, in all');
     });
-    await expect(drained(content)).rejects.toThrow(ConflictError);
+    await expect(drained(inPieces(content))).rejects.toThrow(ConflictError);
   });
 
   it('is resumed where the connection broke', async () => {
@@ -447,10 +448,12 @@ describe('the code of a function', () => {
 
   it('may be left before its end, and before its beginning', async () => {
     add('shop', Buffer.alloc(2_000_000));
-    const left = (await opened('shop')).content[Symbol.asyncIterator]();
+    const left = inPieces((await opened('shop')).content)[Symbol.asyncIterator]();
     await left.next();
     await left.return?.();
-    await (await opened('shop')).content[Symbol.asyncIterator]().return?.();
+    await inPieces((await opened('shop')).content)
+      [Symbol.asyncIterator]()
+      .return?.();
     expect(lambda.asked.length).toBeLessThan(2);
   });
 });

@@ -29,13 +29,9 @@ export async function openItem({ client, table, shape }: OpenedTable, { key }: L
       fingerprint: createHash('sha256').update(content).digest('hex'),
       sizeBytes: content.length,
       attributes: ITEM_ATTRIBUTES,
-      content: once(content),
+      content,
     };
   } catch (error) {
     throw translateAwsError(error, what);
   }
-}
-
-async function* once(content: Buffer): AsyncGenerator<Uint8Array> {
-  yield content;
 }

@@ -1,8 +1,8 @@
 /** Walks a directory in byte order of keys. Memory is bounded by the widest directories along the current path. */
 import { type BigIntStats, lstatSync, readdirSync } from 'node:fs';
-import { displayKey, type EntryKey, inRange, type KeyRange, keyFromText, type ListedEntry } from '../../core/entry.ts';
+import { displayKey, type EntryKey, inRange, type KeyRange, keyFromText } from '../../core/entry.ts';
 import { TransientError } from '../../core/errors.ts';
-import type { UnlistedEntry } from '../../core/ports.ts';
+import type { ListedPage } from '../../core/ports.ts';
 import { fingerprintOf, typeOf } from './attributes.ts';
 import { codeOf, diskError } from './errors.ts';
 import { isPartialName, PARTIAL_FOLDER } from './partial.ts';
@@ -14,18 +14,24 @@ interface Level {
   next: number;
 }
 
+type Line = ListedPage[number];
+
 /** `gone`: it vanished since it was listed; `refused`: in words, why it cannot be read. */
 type Looked<T> = { readonly found: T } | { readonly gone: true } | { readonly refused: string };
+
+/** Lines of one page: enough that what is awaited for a page does not count, few enough that one is there soon. */
+const PAGE_LINES = 512;
 
 /**
  * Every entry of the range. A directory that cannot be read is named instead of listed, also when it begins before the range and
  * only reaches into it. What vanishes while it is walked is left out, but never because the root itself did.
  * @throws NotFoundError, TransientError when the root is absent or becomes another; AccessDeniedError when it cannot be read.
  */
-export async function* listPlace(place: Place, range: KeyRange): AsyncGenerator<ListedEntry | UnlistedEntry> {
+export async function* listPlace(place: Place, range: KeyRange, pageLines = PAGE_LINES): AsyncGenerator<ListedPage> {
   const root = statRoot(place);
   const levels: Level[] = [{ keys: readRoot(place), next: 0 }];
   const giveTurn = turnGiver();
+  let page: Line[] = [];
   for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
     const key = level.keys[level.next];
     level.next += 1;
@@ -35,12 +41,17 @@ export async function* listPlace(place: Place, range: KeyRange): AsyncGenerator<
     }
     if (range.upTo !== undefined && key > range.upTo) break;
     if (!reaches(key, range)) continue;
-    await giveTurn();
+    const turn = giveTurn();
+    if (turn !== undefined) await turn;
     const line = key.endsWith('/') ? lookAtDirectory(place, key, levels) : lookAtOther(place, key);
     if (line === undefined) demandSameRoot(place, root);
-    else if (inRange(key, range) || 'unprotected' in line) yield line;
+    else if (inRange(key, range) || 'unprotected' in line) page.push(line);
+    if (page.length < pageLines) continue;
+    yield page;
+    page = [];
   }
   demandSameRoot(place, root);
+  yield page;
 }
 
 /** Whether the key, or for a directory anything below it, comes after the range's lower bound. */
@@ -63,7 +74,7 @@ function readRoot(place: Place): readonly EntryKey[] {
 }
 
 /** The line for a directory, whose children become the next level; undefined when it has vanished or is not for the listing. */
-function lookAtDirectory(place: Place, key: EntryKey, levels: Level[]): ListedEntry | UnlistedEntry | undefined {
+function lookAtDirectory(place: Place, key: EntryKey, levels: Level[]): Line | undefined {
   const stats = lookAt(place, key);
   const children =
     'found' in stats ? (stats.found.isDirectory() ? readKeys(place, key) : { gone: true as const }) : stats;
@@ -82,7 +93,7 @@ function isOwnFolder(key: EntryKey, children: readonly EntryKey[]): boolean {
   return key === `${PARTIAL_FOLDER}/` && children.every((child) => isPartialName(child.slice(key.length)));
 }
 
-function lookAtOther(place: Place, key: EntryKey): ListedEntry | UnlistedEntry | undefined {
+function lookAtOther(place: Place, key: EntryKey): Line | undefined {
   const stats = lookAt(place, key);
   if ('refused' in stats) return { key, unprotected: stats.refused };
   if ('gone' in stats) return undefined;
@@ -103,8 +114,8 @@ function lookAt(place: Place, key: EntryKey): Looked<BigIntStats> {
 
 function readKeys(place: Place, key: EntryKey): Looked<readonly EntryKey[]> {
   return attempt(place, key, () =>
-    readdirSync(key === '' ? place.rootPath : pathOf(place, key), { encoding: 'buffer', withFileTypes: true })
-      .map((child) => `${key}${child.name.toString('latin1')}${child.isDirectory() ? '/' : ''}` as EntryKey)
+    readdirSync(key === '' ? place.rootPath : pathOf(place, key), { encoding: 'latin1', withFileTypes: true })
+      .map((child) => `${key}${child.name}${child.isDirectory() ? '/' : ''}` as EntryKey)
       .sort(),
   );
 }

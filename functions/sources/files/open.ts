@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import type { Content } from '../../core/content.ts';
 import { displayKey, type EntryKey, type ListedEntry } from '../../core/entry.ts';
 import { ConflictError } from '../../core/errors.ts';
 import type { OpenedEntry } from '../../core/ports.ts';
@@ -38,7 +39,7 @@ export async function openEntry(place: Place, { key }: ListedEntry): Promise<Ope
     // What may still change without a trace is read again next time: no listing ever gives this fingerprint.
     const fingerprint = fingerprintOf(type, stats) + (settled ? '' : ':unsettled');
     const pinned = { place, key, path, type, stats, fingerprint };
-    if (type === 'directory') return opened(pinned, 0, contentOf([]));
+    if (type === 'directory') return opened(pinned, 0, NOTHING);
     return type === 'symlink' ? openLink(pinned) : openFile(pinned);
   } catch (error) {
     const code = codeOf(error);
@@ -63,7 +64,7 @@ interface Pinned {
   readonly fingerprint: string;
 }
 
-type Content = AsyncIterable<Uint8Array>;
+const NOTHING = Buffer.alloc(0);
 
 function opened(pinned: Pinned, sizeBytes: number, content: Content, target?: Buffer): OpenedEntry {
   const { fingerprint, type, stats } = pinned;
@@ -107,7 +108,7 @@ function unsettledMillis(stats: BigIntStats): number {
 function openLink(pinned: Pinned): OpenedEntry {
   const target = readlinkSync(pinned.path, { encoding: 'buffer' });
   const same = sameVersion(pinned.stats, lookAt(pinned.path));
-  return opened(pinned, 0, same ? contentOf([]) : changed(pinned), target);
+  return opened(pinned, 0, same ? NOTHING : changed(pinned), target);
 }
 
 function openFile(pinned: Pinned): OpenedEntry {
@@ -120,7 +121,7 @@ function openFile(pinned: Pinned): OpenedEntry {
     if (keep) return opened(pinned, sizeBytes, closing(fd, readPieces(fd, pinned)));
     const content = readSmall(fd, sizeBytes);
     const same = content !== undefined && sameVersion(pinned.stats, fstatSync(fd, { bigint: true }));
-    return opened(pinned, sizeBytes, same ? contentOf([content]) : changed(pinned));
+    return opened(pinned, sizeBytes, same ? content : changed(pinned));
   } finally {
     if (!keep) closeSync(fd);
   }
@@ -155,7 +156,7 @@ async function* readPieces(fd: number, pinned: Pinned): AsyncGenerator<Uint8Arra
 }
 
 /** A generator that has not begun does not run its `finally` on `return`: then the file is closed here. */
-function closing(fd: number, pieces: AsyncGenerator<Uint8Array>): Content {
+function closing(fd: number, pieces: AsyncGenerator<Uint8Array>): AsyncIterable<Uint8Array> {
   let begun = false;
   const begin = () => {
     const first = !begun;
@@ -174,10 +175,6 @@ function closing(fd: number, pieces: AsyncGenerator<Uint8Array>): Content {
       },
     }),
   };
-}
-
-async function* contentOf(pieces: readonly Buffer[]): AsyncGenerator<Uint8Array> {
-  for (const piece of pieces) if (piece.length > 0) yield piece;
 }
 
 // biome-ignore lint/correctness/useYield: the content of an entry that changed is its error.

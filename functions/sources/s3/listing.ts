@@ -11,6 +11,7 @@ import {
   displayKey,
   type EntryKey,
   findKeyText,
+  inRange,
   type KeyRange,
   keyFromText,
   type ListedEntry,
@@ -48,7 +49,7 @@ export function readFingerprint(fingerprint: string): { readonly etag: string; r
  * Every object of the range, by `EntryKey`, in byte order.
  * @throws NotFoundError when the bucket is absent; IntegrityError when a page is out of order, cut short or served twice.
  */
-export async function* listObjects(client: S3Client, uri: S3Uri, range: KeyRange): AsyncGenerator<ListedEntry> {
+export async function* listObjects(client: S3Client, uri: S3Uri, range: KeyRange): AsyncGenerator<ListedEntry[]> {
   const from = startAfterOf(uri, range);
   let last: EntryKey | undefined;
   let token: string | undefined;
@@ -56,6 +57,7 @@ export async function* listObjects(client: S3Client, uri: S3Uri, range: KeyRange
   const emptyPages = new Set<string | undefined>();
   do {
     const page = await fetchPage(client, uri, token === undefined ? from : { ContinuationToken: token });
+    const entries: ListedEntry[] = [];
     for (const object of page.Contents ?? []) {
       const entry = listedOf(uri, object, page.EncodingType);
       if (last !== undefined && entry.key <= last)
@@ -63,9 +65,10 @@ export async function* listObjects(client: S3Client, uri: S3Uri, range: KeyRange
           `${formatUri(uri)}: the listing has ${quoteKey(entry.key)} after ${quoteKey(last)}, which is not S3's byte order; this store cannot be a source`,
         );
       last = entry.key;
-      if (range.upTo !== undefined && entry.key > range.upTo) return;
-      if (range.after === undefined || entry.key > range.after) yield entry;
+      entries.push(entry);
     }
+    yield entries.filter(({ key }) => inRange(key, range));
+    if (range.upTo !== undefined && last !== undefined && last > range.upTo) return;
     if (page.Contents === undefined || page.Contents.length === 0) emptyPages.add(token);
     else emptyPages.clear();
     token = nextToken(uri, page, token, emptyPages);
@@ -75,8 +78,9 @@ export async function* listObjects(client: S3Client, uri: S3Uri, range: KeyRange
 /** The first `PEEKED_KEYS` keys of the range, by one request (more only to a store whose pages are shorter); errors are those of the listing. */
 export async function peekObjects(client: S3Client, uri: S3Uri, range: KeyRange): Promise<EntryKey[]> {
   const keys: EntryKey[] = [];
-  for await (const { key } of listObjects(client, uri, range)) if (keys.push(key) === PEEKED_KEYS) break;
-  return keys;
+  for await (const page of listObjects(client, uri, range))
+    if (keys.push(...page.map(({ key }) => key)) >= PEEKED_KEYS) break;
+  return keys.slice(0, PEEKED_KEYS);
 }
 
 /** The key of the first object, by one request; undefined when there is none. */

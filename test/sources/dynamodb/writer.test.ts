@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
+import { piecesOf } from '../../../functions/core/content.ts';
 import {
   type Attributes,
   type EntryKey,
@@ -279,7 +280,7 @@ describe('opening an item', () => {
       fingerprint: createHash('sha256').update(content).digest('hex'),
     });
     const read: Uint8Array[] = [];
-    if (opened.state === 'open') for await (const piece of opened.content) read.push(piece);
+    if (opened.state === 'open') for await (const piece of piecesOf(opened.content)) read.push(piece);
     expect(Buffer.concat(read).toString()).toBe(content);
   });
 

@@ -4,6 +4,9 @@ import { createServer } from 'node:net';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { keyFromBytes } from '../../../functions/core/entry.ts';
 import { AccessDeniedError, InvalidInputError, NotFoundError, TransientError } from '../../../functions/core/errors.ts';
+import { eachOf } from '../../../functions/operations/each-of.ts';
+import { listPlace } from '../../../functions/sources/files/list.ts';
+import { placeOf } from '../../../functions/sources/files/place.ts';
 import { fileSource } from '../../../functions/sources/files.ts';
 import { listAll, readEntry } from '../../contracts/source.ts';
 import { asUser, diskAttributes, entry, key, linesOf, makeRoot, removeRoots, stream } from './tree.ts';
@@ -146,11 +149,13 @@ it('fails when the root itself may not be read', async () => {
   await asUser(() => expect(linesOf(fileSource(root))).rejects.toThrow(AccessDeniedError));
 });
 
+/** The lines of the root one by one, each looked at only when the one before it was given. */
+const stepwise = () => eachOf(listPlace(placeOf(root), {}, 1));
+
 it('leaves out what vanishes while the directory is walked', async () => {
   make('a', 'b', 'c/', 'c/x', 'd');
-  const listing = fileSource(root).list({});
   const keys: string[] = [];
-  for await (const line of listing) {
+  for await (const line of stepwise()) {
     keys.push(line.key);
     if (line.key === 'a') rmSync(`${root}/b`);
     if (line.key === 'a') rmSync(`${root}/c`, { recursive: true });
@@ -161,7 +166,7 @@ it('leaves out what vanishes while the directory is walked', async () => {
 it('leaves out what becomes another kind of thing while the directory is walked', async () => {
   make('a', 'file', 'sub/', 'sub/x', 'z');
   const keys: string[] = [];
-  for await (const line of fileSource(root).list({})) {
+  for await (const line of stepwise()) {
     keys.push(line.key);
     if (line.key !== 'a') continue;
     rmSync(`${root}/file`);
@@ -177,7 +182,7 @@ it.each([
 ])('fails when the root %s while it is walked', async (_, then, expected) => {
   make('a', 'b', 'c/', 'c/x');
   const drain = async () => {
-    for await (const line of fileSource(root).list({})) {
+    for await (const line of stepwise()) {
       if (line.key !== 'a') continue;
       renameSync(root, `${root}-moved`);
       then();
@@ -189,7 +194,7 @@ it.each([
 
 it('fails at once when the root is replaced, before anything of the other one is listed', async () => {
   make('a', 'b', 'z');
-  const listing = fileSource(root).list({})[Symbol.asyncIterator]();
+  const listing = stepwise();
   await listing.next();
   renameSync(root, `${root}-moved`);
   mkdirSync(root);
@@ -201,7 +206,7 @@ it('fails at once when the root is replaced, before anything of the other one is
 it('fails at the end when the root was replaced by one that has the same entries', async () => {
   make('a', 'b');
   const drain = async () => {
-    for await (const line of fileSource(root).list({})) {
+    for await (const line of stepwise()) {
       if (line.key !== 'a') continue;
       renameSync(root, `${root}-moved`);
       mkdirSync(root);

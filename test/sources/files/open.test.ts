@@ -15,6 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Content, piecesOf } from '../../../functions/core/content.ts';
 import type { ListedEntry } from '../../../functions/core/entry.ts';
 import { ConflictError } from '../../../functions/core/errors.ts';
 import { fileSource } from '../../../functions/sources/files.ts';
@@ -162,8 +163,8 @@ describe('a file that changes while it is read', () => {
   });
 });
 
-async function drain(content: AsyncIterable<Uint8Array>): Promise<void> {
-  for await (const _piece of content);
+async function drain(content: Content): Promise<void> {
+  for await (const _piece of piecesOf(content));
 }
 
 function rewriteLarge(path: string): void {
@@ -206,7 +207,7 @@ it.runIf(existsSync('/proc/sys/kernel/ostype'))(
   async () => {
     const opened = await fileSource('/proc/sys/kernel').open({ key: key('ostype'), fingerprint: '', sizeBytes: 0 });
     if (opened.state !== 'open') throw new Error(`it is ${opened.state}`);
-    await expect(opened.content[Symbol.asyncIterator]().next()).rejects.toThrow(ConflictError);
+    await expect(drain(opened.content)).rejects.toThrow(ConflictError);
   },
 );
 
@@ -216,11 +217,13 @@ it.runIf(existsSync('/proc/self/fd'))('leaves no file open, however far the cont
   const before = readdirSync('/proc/self/fd').length;
   for (const name of ['large', 'small'])
     for (const pieces of [0, 1, 2, 99]) {
-      const content = (await openOf(name)).content[Symbol.asyncIterator]();
-      for (let index = 0; index < pieces; index += 1) if ((await content.next()).done) break;
-      await content.return?.();
-      await content.return?.();
-      expect((await content.next()).done).toBe(true);
+      const { content } = await openOf(name);
+      if (Buffer.isBuffer(content)) continue;
+      const iterator = content[Symbol.asyncIterator]();
+      for (let index = 0; index < pieces; index += 1) if ((await iterator.next()).done) break;
+      await iterator.return?.();
+      await iterator.return?.();
+      expect((await iterator.next()).done).toBe(true);
     }
   const { content } = await openOf('large');
   appendFileSync(`${root}/large`, 'x');

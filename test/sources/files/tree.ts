@@ -1,4 +1,5 @@
 /** Trees on a disk for the tests of the directory source, walked and made with Node's own calls and none of the product's. */
+
 import { execFileSync } from 'node:child_process';
 import {
   chownSync,
@@ -15,6 +16,7 @@ import { join } from 'node:path';
 import { type Attributes, type EntryKey, keyFromText, type PresentEntry } from '../../../functions/core/entry.ts';
 import { sha256Hex } from '../../../functions/core/ids.ts';
 import type { SourceReader, UnlistedEntry } from '../../../functions/core/ports.ts';
+import { eachOf } from '../../../functions/operations/each-of.ts';
 
 export interface Walked {
   readonly type: string;
@@ -136,7 +138,7 @@ export async function* each<T>(...items: readonly T[]): AsyncGenerator<T> {
 /** The lines of a listing: keys as text; what is not listed with its reason. */
 export async function linesOf(reader: SourceReader, range = {}): Promise<(string | UnlistedEntry)[]> {
   const lines: (string | UnlistedEntry)[] = [];
-  for await (const line of reader.list(range))
+  for await (const line of eachOf(reader.list(range)))
     lines.push('unprotected' in line ? line : Buffer.from(line.key, 'latin1').toString());
   return lines;
 }

@@ -18,6 +18,7 @@ import {
   UpdateFunctionConfigurationCommand,
 } from '@aws-sdk/client-lambda';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { piecesOf } from '../../../functions/core/content.ts';
 import { type EntryKey, keyFromText, type PresentEntry } from '../../../functions/core/entry.ts';
 import {
   AccessDeniedError,
@@ -86,7 +87,7 @@ async function backUp(name = 'shop'): Promise<Kept> {
   });
   if (opened.state !== 'open') throw new Error(JSON.stringify(opened));
   const parts: Uint8Array[] = [];
-  for await (const bytes of opened.content) parts.push(bytes);
+  for await (const bytes of piecesOf(opened.content)) parts.push(bytes);
   const content = Buffer.concat(parts);
   const { fingerprint, attributes, sizeBytes } = opened;
   const entry = { key: '' as EntryKey, state: 'present', fingerprint, attributes, sizeBytes, extents: [] } as const;

@@ -6,7 +6,7 @@ import { AccessDeniedError, ConflictError, TransientError } from '../../../funct
 import type { OpenedEntry } from '../../../functions/core/ports.ts';
 import { fingerprintOf } from '../../../functions/sources/s3/listing.ts';
 import { s3Source } from '../../../functions/sources/s3.ts';
-import { patternOf } from '../../contracts/source.ts';
+import { inPieces, patternOf } from '../../contracts/source.ts';
 import type { Answer } from '../../fakes/loopback-server.ts';
 import { noAcls, refuse, type ScriptedS3, scriptS3 } from './scripted-server.ts';
 
@@ -72,7 +72,7 @@ async function drain(opened: OpenedEntry, at = 0, reached: () => void = () => {}
   if (opened.state !== 'open') throw new Error(`it is ${opened.state}`);
   const parts: Uint8Array[] = [];
   let readBytes = 0;
-  for await (const part of opened.content) {
+  for await (const part of inPieces(opened.content)) {
     parts.push(part);
     readBytes += part.length;
     if (readBytes >= at) reached();
@@ -123,7 +123,7 @@ describe('content of an S3 object', () => {
     const opened = await openWith(...answers, send());
     if (opened.state !== 'open') throw new Error(`it is ${opened.state}`);
     let read = Buffer.alloc(0);
-    for await (const part of opened.content) {
+    for await (const part of inPieces(opened.content)) {
       read = Buffer.concat([read, part]);
       for (const [index, cutAt] of cuts.entries()) if (read.length >= cutAt) arrived[index]?.resolve();
     }
@@ -235,7 +235,7 @@ describe('content of an S3 object', () => {
       response.write(CONTENT.subarray(0, 1000));
     });
     if (opened.state !== 'open') throw new Error(`it is ${opened.state}`);
-    const content = opened.content[Symbol.asyncIterator]();
+    const content = inPieces(opened.content)[Symbol.asyncIterator]();
     for (let index = 0; index < pieces; index += 1) await content.next();
     await content.return?.();
     await closed.promise;
