@@ -21,67 +21,79 @@ const GEAR = Int32Array.from({ length: 256 }, (_, byte) =>
 const highMask = (ones: number): number => (ones === 0 ? 0 : -1 << (32 - ones));
 
 export interface Cutter {
-  /** Takes more content; returns the chunks that are complete. */
-  push(bytes: Uint8Array): Buffer[];
-  /** The rest, if any. */
-  end(): Buffer | undefined;
+  /**
+   * Goes on with a content at `from` in these bytes, which are not empty from there. Returns the index behind the last byte of the current
+   * chunk, after which the next one begins; or undefined when all of them belong to a chunk that may still grow.
+   */
+  findEnd(bytes: Uint8Array, from: number): number | undefined;
 }
 
-/** Cuts one content into chunks, however it is divided into pushes. */
+/** Cuts one content into chunks, however it is divided into calls. The rest behind the last cut is a chunk too. */
 export function cutContent(chunking: Chunking): Cutter {
   const averageBits = Math.round(Math.log2(chunking.averageBytes));
   // Normalisation: a cut is made unlikely before the average and likely after it.
   const strict = highMask(averageBits + 2);
   const loose = highMask(averageBits - 2);
   const { minBytes, averageBytes, maxBytes } = chunking;
-  let held: Uint8Array[] = [];
+  /** Of the current chunk, so far. */
   let length = 0;
-  let hash = 0;
-
-  /** How many of these bytes belong to the current chunk, or -1 when all do and it is not complete. */
-  const findCut = (bytes: Uint8Array, from: number): number => {
-    const room = bytes.length - from;
-    let at = Math.max(0, Math.min(minBytes - length, room));
-    const strictEnd = Math.min(room, averageBytes - length);
-    const looseEnd = Math.min(room, maxBytes - length);
-    let h = hash;
-    for (; at < strictEnd; at += 1) {
-      h = ((h << 1) + (GEAR[bytes[from + at] as number] as number)) | 0;
-      if ((h & strict) === 0) return at + 1;
-    }
-    for (; at < looseEnd; at += 1) {
-      h = ((h << 1) + (GEAR[bytes[from + at] as number] as number)) | 0;
-      if ((h & loose) === 0) return at + 1;
-    }
-    hash = h;
-    return looseEnd < room || length + looseEnd === maxBytes ? looseEnd : -1;
-  };
+  const rolled = { hash: 0 };
 
   return {
-    push(bytes) {
-      const complete: Buffer[] = [];
-      let from = 0;
-      while (from < bytes.length) {
-        const cut = findCut(bytes, from);
-        if (cut === -1) {
-          held.push(bytes.subarray(from));
-          length += bytes.length - from;
-          break;
-        }
-        complete.push(Buffer.concat([...held, bytes.subarray(from, from + cut)]));
-        held = [];
-        length = 0;
-        hash = 0;
-        from += cut;
-      }
-      return complete;
-    },
-    end() {
-      const rest = length > 0 ? Buffer.concat(held) : undefined;
-      held = [];
-      length = 0;
-      hash = 0;
-      return rest;
+    findEnd(bytes, from) {
+      const begin = from - length;
+      const strictFrom = Math.min(bytes.length, Math.max(from, begin + minBytes));
+      const strictEnd = Math.min(bytes.length, Math.max(from, begin + averageBytes));
+      const looseEnd = Math.min(bytes.length, begin + maxBytes);
+      let cut = scan(bytes, strictFrom, strictEnd, strict, rolled);
+      if (cut === -1) cut = scan(bytes, Math.max(strictFrom, strictEnd), looseEnd, loose, rolled);
+      if (cut === -1 && looseEnd === begin + maxBytes) cut = looseEnd;
+      length = cut === -1 ? length + bytes.length - from : 0;
+      if (cut === -1) return undefined;
+      rolled.hash = 0;
+      return cut;
     },
   };
+}
+
+/** Half of what `scan` goes through in one round. */
+const LANE_BYTES = 4096;
+
+/**
+ * The index behind the first byte at which the gear hash has none of the mask's bits, or -1. A gear hash depends on the last 32 bytes alone, so
+ * that two places of one content can be hashed at once: each byte waits for the hash before it, and a processor has time for two.
+ */
+function scan(bytes: Uint8Array, from: number, to: number, mask: number, rolled: { hash: number }): number {
+  const gear = GEAR;
+  let at = from;
+  let left = rolled.hash;
+  for (; at + 2 * LANE_BYTES <= to; at += 2 * LANE_BYTES) {
+    const middle = at + LANE_BYTES;
+    let right = 0;
+    for (let i = middle - 32; i < middle; i += 1) right = ((right << 1) + (gear[bytes[i] as number] as number)) | 0;
+    for (let i = at, j = middle; i < middle; i += 1, j += 1) {
+      left = ((left << 1) + (gear[bytes[i] as number] as number)) | 0;
+      right = ((right << 1) + (gear[bytes[j] as number] as number)) | 0;
+      if ((left & mask) === 0) return i + 1;
+      if ((right & mask) === 0) {
+        rolled.hash = left;
+        const earlier = scanOne(bytes, i + 1, middle, mask, rolled);
+        return earlier === -1 ? j + 1 : earlier;
+      }
+    }
+    left = right;
+  }
+  rolled.hash = left;
+  return scanOne(bytes, at, to, mask, rolled);
+}
+
+function scanOne(bytes: Uint8Array, from: number, to: number, mask: number, rolled: { hash: number }): number {
+  const gear = GEAR;
+  let hash = rolled.hash;
+  for (let i = from; i < to; i += 1) {
+    hash = ((hash << 1) + (gear[bytes[i] as number] as number)) | 0;
+    if ((hash & mask) === 0) return i + 1;
+  }
+  rolled.hash = hash;
+  return -1;
 }

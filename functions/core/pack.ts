@@ -2,13 +2,14 @@
  * A pack is a blob of sealed chunks: `HFPK`, version, key generation, encapsulated key, sealed chunks, sealed directory, directory length. Its
  * id is the SHA-256 of its bytes. See FORMAT.md.
  */
+import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import type { ChunkLocation } from './entry.ts';
 import { IntegrityError, InvalidInputError } from './errors.ts';
 import { receiveSecret, sendSecret } from './hpke.ts';
 import { sha256Hex } from './ids.ts';
 import { parseJson } from './json.ts';
-import { seal, unseal } from './seal.ts';
+import { type Body, compress, seal, unseal } from './seal.ts';
 import { getGeneration, type VaultKeys } from './vault-keys.ts';
 
 const MAGIC = Buffer.from('HFPK\x01', 'latin1');
@@ -31,47 +32,73 @@ export const packName = (packId: string): string => `packs/${packId.slice(0, 2)}
 export type PackedChunk = { -readonly [P in keyof ChunkLocation]: ChunkLocation[P] };
 
 export interface PackBuilder {
-  /** Seals one chunk into the pack; the result's `packId` is filled in by `finish`. */
-  add(chunkId: string, plain: Uint8Array): PackedChunk;
+  /** Seals one chunk into the pack; the result's `packId` is filled in by `finish`. `body`: the chunk compressed, where that is done already. */
+  add(chunkId: string, plain: Uint8Array, body?: Body): PackedChunk;
   readonly full: boolean;
   readonly chunks: readonly PackedChunk[];
-  finish(): { readonly packId: string; readonly bytes: Buffer };
+  /** `bytes` lie in `space`, which another pack may be built in when they are not needed any more. */
+  finish(): { readonly packId: string; readonly bytes: Buffer; readonly space: Buffer };
 }
 
-/** `ephemeral`: 32 fresh random bytes, for this pack alone. */
-export function buildPack(keys: VaultKeys, ephemeral: Buffer): PackBuilder {
+/** @param ephemeral 32 fresh random bytes, for this pack alone. @param space An earlier pack's, to be written over. */
+export function buildPack(keys: VaultKeys, ephemeral: Buffer, space?: Buffer): PackBuilder {
   const { encapsulated, secret } = sendSecret(keys.contentPublicKey, ephemeral, infoOf(keys), EXPORTER_CONTEXT);
-  const parts: Buffer[] = [MAGIC, Buffer.from([keys.generation]), encapsulated];
   const chunks: PackedChunk[] = [];
-  let sizeBytes = PACK_HEAD_BYTES;
-  const append = (part: Buffer): void => {
-    parts.push(part);
-    sizeBytes += part.length;
+  const blob = collectBlob(space);
+  for (const part of [MAGIC, Buffer.from([keys.generation]), encapsulated]) blob.append(part);
+  const append = (kind: 'chunk' | 'directory', body: Body): number => {
+    const before = blob.sizeBytes;
+    for (const part of seal(secret, before, kind, body)) blob.append(part);
+    return blob.sizeBytes - before;
   };
   return {
     chunks,
     get full() {
-      return sizeBytes >= TARGET_BYTES || chunks.length >= MAX_CHUNKS;
+      return blob.sizeBytes >= TARGET_BYTES || chunks.length >= MAX_CHUNKS;
     },
-    add(chunkId, plain) {
-      const sealed = seal(secret, sizeBytes, 'chunk', plain);
-      const chunk = { chunkId, packId: '', offset: sizeBytes, sealedBytes: sealed.length, plainBytes: plain.length };
-      append(sealed);
+    add(chunkId, plain, body = compress(plain)) {
+      const offset = blob.sizeBytes;
+      const chunk = { chunkId, packId: '', offset, sealedBytes: append('chunk', body), plainBytes: plain.length };
       chunks.push(chunk);
       return chunk;
     },
     finish() {
       const rows = chunks.map((c) => [c.chunkId, c.offset, c.sealedBytes, c.plainBytes]);
-      const directory = seal(secret, sizeBytes, 'directory', Buffer.from(JSON.stringify(rows)));
-      append(directory);
       const length = Buffer.alloc(4);
-      length.writeUInt32BE(directory.length);
-      append(length);
-      const bytes = Buffer.concat(parts);
-      const packId = sha256Hex(bytes);
-      for (const chunk of chunks) chunk.packId = packId;
-      return { packId, bytes };
+      length.writeUInt32BE(append('directory', compress(Buffer.from(JSON.stringify(rows)))));
+      blob.append(length);
+      const finished = blob.finish();
+      for (const chunk of chunks) chunk.packId = finished.packId;
+      return finished;
     },
+  };
+}
+
+/** Where the first bytes of a pack go. What outgrows it goes on in room for a whole one, of which only what is written to takes memory. */
+const SMALL_SPACE_BYTES = 4 << 20;
+const SPACE_BYTES = TARGET_BYTES + (8 << 20);
+
+/** Joins the parts of a pack in one place and hashes them on the way. */
+function collectBlob(space: Buffer = Buffer.allocUnsafeSlow(SMALL_SPACE_BYTES)) {
+  const hash = createHash('sha256');
+  let held = space;
+  let sizeBytes = 0;
+  return {
+    get sizeBytes() {
+      return sizeBytes;
+    },
+    append(part: Buffer): void {
+      const end = sizeBytes + part.length;
+      if (end > held.length) {
+        const larger = Buffer.allocUnsafeSlow(Math.max(end, SPACE_BYTES));
+        held.copy(larger, 0, 0, sizeBytes);
+        held = larger;
+      }
+      held.set(part, sizeBytes);
+      hash.update(part);
+      sizeBytes = end;
+    },
+    finish: () => ({ packId: hash.digest('hex'), bytes: held.subarray(0, sizeBytes), space: held }),
   };
 }
 

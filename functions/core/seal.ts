@@ -6,10 +6,8 @@ import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { IntegrityError } from './errors.ts';
 
-const RAW = Buffer.from([0]);
-const ZSTD = Buffer.from([1]);
+const CODECS = { raw: Buffer.from([0]), zstd: Buffer.from([1]) };
 const TAG_BYTES = 16;
-const LEVEL = { params: { [constants.ZSTD_c_compressionLevel]: 3 } };
 
 /** What a piece is; authenticated with it, so that one kind cannot pass for another. */
 export type PieceKind = 'chunk' | 'directory' | 'frame' | 'last frame';
@@ -23,14 +21,32 @@ function nonceOf(offset: number): Buffer {
 /** Bytes of a sealed piece beyond its (compressed) content: codec byte and tag. */
 export const SEAL_OVERHEAD_BYTES = 1 + TAG_BYTES;
 
-/** `key`: 32 bytes, used for this blob alone; `offset`: where in the blob the sealed piece begins. */
-export function seal(key: Buffer, offset: number, kind: PieceKind, plain: Uint8Array): Buffer {
-  const compressed = zstdCompressSync(plain, LEVEL);
-  // Less than one part in 32 saved is not worth the decompression on every restore.
-  const helps = compressed.length < plain.length - (plain.length >> 5);
+/** A piece as it goes into its blob, but for encryption. */
+export interface Body {
+  readonly codec: keyof typeof CODECS;
+  readonly bytes: Uint8Array;
+}
+
+/** How Node's zstd compresses a piece of so many bytes. */
+export const zstdOptions = (plainBytes: number) => ({
+  params: { [constants.ZSTD_c_compressionLevel]: 1 },
+  // Room for all that may come out, so that it comes out in one part.
+  chunkSize: plainBytes + (plainBytes >> 7) + 1024,
+});
+
+/** Chooses between a piece and what zstd made of it: less than one part in 32 saved is not worth the decompression on every restore. */
+export const chooseBody = (plain: Uint8Array, compressed: Uint8Array): Body =>
+  compressed.length < plain.length - (plain.length >> 5)
+    ? { codec: 'zstd', bytes: compressed }
+    : { codec: 'raw', bytes: plain };
+
+export const compress = (plain: Uint8Array): Body =>
+  chooseBody(plain, zstdCompressSync(plain, zstdOptions(plain.length)));
+
+/** The sealed piece, in parts. `key`: 32 bytes, used for this blob alone; `offset`: where in the blob the sealed piece begins. */
+export function seal(key: Buffer, offset: number, kind: PieceKind, body: Body): readonly Buffer[] {
   const cipher = createCipheriv('aes-256-gcm', key, nonceOf(offset)).setAAD(Buffer.from(kind));
-  const parts = [cipher.update(helps ? ZSTD : RAW), cipher.update(helps ? compressed : plain), cipher.final()];
-  return Buffer.concat([...parts, cipher.getAuthTag()]);
+  return [cipher.update(CODECS[body.codec]), cipher.update(body.bytes), cipher.final(), cipher.getAuthTag()];
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 import { hkdfSync } from 'node:crypto';
 import { IntegrityError } from './errors.ts';
-import { seal, unseal } from './seal.ts';
+import { compress, seal, unseal } from './seal.ts';
 import { getGeneration, type KeyGeneration, type VaultKeys } from './vault-keys.ts';
 
 const VERSION = 1;
@@ -38,7 +38,7 @@ export function buildFrames(keys: VaultKeys, kind: Kind, salt: Buffer): FrameBui
       return sizeBytes;
     },
     add(plain, frameKind) {
-      const sealed = seal(key, sizeBytes + 4, frameKind, plain);
+      const sealed = Buffer.concat(seal(key, sizeBytes + 4, frameKind, compress(plain)));
       const length = Buffer.alloc(4);
       length.writeUInt32BE(sealed.length);
       parts.push(length, sealed);

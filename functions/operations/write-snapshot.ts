@@ -2,11 +2,12 @@
  * Writes entries into a vault in key order: contents into packs, entries into segments. A segment is written only when every pack that
  * it points into is there.
  */
-import type { Attributes, Entry, EntryKey, PresentEntry } from '../core/entry.ts';
+import type { Attributes, Entry, EntryKey, Extent, PresentEntry } from '../core/entry.ts';
 import type { PackRef, SegmentRef } from '../core/manifest.ts';
 import { collectMerkle, leafOf, type MerklePart } from '../core/merkle.ts';
 import { buildSegment, type SegmentBuilder, segmentName } from '../core/segment.ts';
-import { type ContentStoreOptions, type PendingExtent, pendingOf, storeContent } from './store-content.ts';
+import type { ChunkStoreOptions } from './store-chunks.ts';
+import { type PendingExtent, pendingOf, storeContent } from './store-content.ts';
 
 /** Entries that wait for their pack to be closed; more of them close it early, so that memory stays bounded. */
 const MAX_WAITING = 20_000;
@@ -38,7 +39,7 @@ export interface SnapshotWriter {
   finish(): Promise<SnapshotPart>;
 }
 
-export interface SnapshotWriterOptions extends ContentStoreOptions {
+export interface SnapshotWriterOptions extends ChunkStoreOptions {
   readonly shard: number;
   /** Sizes of packs that the chain's manifests name, by pack id. */
   readonly knownPacks: ReadonlyMap<string, number>;
@@ -50,7 +51,7 @@ export function writeSnapshot(options: SnapshotWriterOptions): SnapshotWriter {
   const packs = new Map<string, number>();
   const segments: SegmentRef[] = [];
   const merkle = collectMerkle();
-  let waiting: WaitingEntry[] = [];
+  const waiting: WaitingEntry[] = [];
   let segment: SegmentBuilder | undefined;
   let segmentBytes = 0;
 
@@ -75,21 +76,35 @@ export function writeSnapshot(options: SnapshotWriterOptions): SnapshotWriter {
     if (segment.full) await closeSegment();
   };
 
-  const flush = async (): Promise<void> => {
-    await contents.closePack();
-    const ready = waiting;
-    waiting = [];
-    for (const item of ready)
-      await addEntry(
-        'removed' in item
-          ? { key: item.removed, state: 'removed' }
-          : { ...item.entry, extents: item.extents.map(contents.settle) },
-      );
+  const settle = (item: WaitingEntry): Entry | undefined => {
+    if ('removed' in item) return { key: item.removed, state: 'removed' };
+    const extents: Extent[] = [];
+    // From the end, which settles last.
+    for (let i = item.extents.length - 1; i >= 0; i -= 1) {
+      const pending = item.extents[i];
+      const extent = pending && contents.settle(pending);
+      if (extent === undefined) return undefined;
+      extents.push(extent);
+    }
+    return { ...item.entry, extents: extents.reverse() };
+  };
+
+  /** Writes what waits no longer: the order of keys is kept. */
+  const writeSettled = async (): Promise<void> => {
+    let written = 0;
+    for (const item of waiting) {
+      const entry = settle(item);
+      if (entry === undefined) break;
+      await addEntry(entry);
+      written += 1;
+    }
+    if (written > 0) waiting.splice(0, written);
   };
 
   const wait = async (item: WaitingEntry): Promise<void> => {
     waiting.push(item);
-    if (contents.full || waiting.length >= MAX_WAITING) await flush();
+    if (waiting.length >= MAX_WAITING) await contents.close();
+    await writeSettled();
   };
 
   return {
@@ -101,7 +116,8 @@ export function writeSnapshot(options: SnapshotWriterOptions): SnapshotWriter {
       return { sha256, sizeBytes };
     },
     async finish() {
-      await flush();
+      await contents.close();
+      await writeSettled();
       await closeSegment();
       await contents.uploaded();
       const named = [...packs].map(([id, sizeBytes]) => ({ id, sizeBytes })).sort((a, b) => (a.id < b.id ? -1 : 1));

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { canonicalJson } from '../../functions/core/canonical-json.ts';
 import { cutContent } from '../../functions/core/chunk.ts';
-import { DEFAULT_CHUNKING } from '../../functions/core/descriptor.ts';
+import { type Chunking, DEFAULT_CHUNKING } from '../../functions/core/descriptor.ts';
 import {
   displayKey,
   type EntryKey,
@@ -205,13 +205,47 @@ describe('the root', () => {
   });
 });
 
+function cutAs(chunking: Chunking, pushes: readonly Uint8Array[]): readonly Buffer[] {
+  const cutter = cutContent(chunking);
+  const chunks: Buffer[] = [];
+  let held: Uint8Array[] = [];
+  for (const bytes of pushes)
+    for (let from = 0; from < bytes.length; ) {
+      const end = cutter.findEnd(bytes, from);
+      held.push(bytes.subarray(from, end));
+      if (end !== undefined) {
+        chunks.push(Buffer.concat(held));
+        held = [];
+      }
+      from = end ?? bytes.length;
+    }
+  return held.length > 0 ? [...chunks, Buffer.concat(held)] : chunks;
+}
+
+/** The lengths of the chunks by the algorithm's definition, a byte at a time. */
+function lengthsByDefinition({ minBytes, averageBytes, maxBytes }: Chunking, content: Uint8Array): readonly number[] {
+  const gear = Array.from({ length: 256 }, (_, byte) =>
+    createHash('sha256').update(`holdfast gear ${byte}`).digest().readUInt32BE(0),
+  );
+  const bits = Math.round(Math.log2(averageBytes));
+  const lengths: number[] = [];
+  let length = 0;
+  let hash = 0;
+  for (const byte of content) {
+    length += 1;
+    if (length > minBytes) hash = (hash * 2 + (gear[byte] ?? 0)) % 2 ** 32;
+    const ones = length <= averageBytes ? bits + 2 : bits - 2;
+    if ((length > minBytes && hash < 2 ** (32 - ones)) || length === maxBytes) {
+      lengths.push(length);
+      length = 0;
+      hash = 0;
+    }
+  }
+  return length > 0 ? [...lengths, length] : lengths;
+}
+
 describe('cutting', () => {
-  const cut = (pushes: readonly Uint8Array[]) => {
-    const cutter = cutContent(DEFAULT_CHUNKING);
-    const chunks = pushes.flatMap((bytes) => cutter.push(bytes));
-    const rest = cutter.end();
-    return rest === undefined ? chunks : [...chunks, rest];
-  };
+  const cut = (pushes: readonly Uint8Array[]) => cutAs(DEFAULT_CHUNKING, pushes);
   const content = noise('cut', 12_000_000);
 
   it('loses nothing, keeps to its bounds, and does not depend on how the content arrives', () => {
@@ -228,6 +262,29 @@ describe('cutting', () => {
       );
       expect(cut(pushes).map((chunk) => chunk.length)).toEqual(lengths);
     }
+  });
+
+  it('cuts where the definition says, whatever the sizes and the pushes', () => {
+    const size = fc.integer({ min: 16, max: 40_000 });
+    const chunkings = fc
+      .tuple(size, size, size)
+      .map((sizes) => sizes.sort((a, b) => a - b))
+      .map(([minBytes = 0, averageBytes = 0, maxBytes = 0]) => ({
+        ...{ algorithm: 'fastcdc' as const, minBytes, averageBytes, maxBytes },
+      }));
+    const contents = fc
+      .tuple(fc.nat(999), fc.nat(200_000), fc.boolean())
+      .map(([seed, length, dull]) => (dull ? Buffer.alloc(length, `${seed}`) : noise(`${seed}`, length)));
+    fc.assert(
+      fc.property(chunkings, contents, fc.array(fc.nat(200_000), { maxLength: 5 }), (chunking, bytes, splits) => {
+        const borders = [0, ...splits.filter((at) => at < bytes.length).sort((a, b) => a - b), bytes.length];
+        const pushes = borders.slice(1).map((end, index) => bytes.subarray(borders[index], end));
+        const chunks = cutAs(chunking, pushes);
+        expect(chunks.map((chunk) => chunk.length)).toEqual(lengthsByDefinition(chunking, bytes));
+        expect(Buffer.concat(chunks).equals(bytes)).toBe(true);
+      }),
+      { seed: 5, numRuns: 150 },
+    );
   });
 
   it('cuts at about the average size, and at the maximum where the content never says so', () => {
