@@ -55,11 +55,17 @@ export interface StartRunOutput {
   readonly sources: readonly SourceWork[];
 }
 
+const attempt = z.string().regex(/^[0-9a-f]{16}$/, 'is no attempt id');
+
 export const takeInventoryInput = sourceWork.extend({
   /** Set by the machine when the base turned out to be damaged: take a full, and say so. */
   fullBecause: z.string().optional(),
-  /** What the last call returned; only one that is not done says where to go on. */
-  inventory: z.object({ done: z.boolean(), cursor: z.string().max(200).optional() }).optional(),
+  /** What the last call returned; only one that is not done says where to go on, and only one that is done what was divided. */
+  inventory: z
+    .object({ done: z.boolean(), cursor: z.string().max(200).optional(), attempt: attempt.optional() })
+    .optional(),
+  /** What the last commit returned: with `divide`, what the workers of the inventory left is divided now. */
+  commit: z.object({ status: z.string() }).optional(),
 });
 export type TakeInventoryInput = z.output<typeof takeInventoryInput>;
 
@@ -79,6 +85,10 @@ export interface InventoryTaken {
   /** Name, in the work place, of a JSON array of `TakeSnapshotInput`s. */
   readonly shardsKey: string;
   readonly shards: number;
+  /** Set when a single shard is the whole source: what its worker is called with, which needs no list and no Map. */
+  readonly onlyShard?: TakeSnapshotInput;
+  /** How many workers of the source are at work at once, at most; for the machine's Map. */
+  readonly concurrency: number;
   /** The replica vaults, for the machine's Map. */
   readonly replicas: readonly { readonly to: string }[];
   /** The machine starts `verify` when true. */
@@ -89,8 +99,6 @@ export interface InventoryTaken {
 export type TakeInventoryOutput = InventoryTaken | InventoryUnderWay;
 
 /** A shard: `after < key <= upTo`, keys in base64url; plus what the last call returned. */
-const attempt = z.string().regex(/^[0-9a-f]{16}$/, 'is no attempt id');
-
 export const takeSnapshotInput = sourceWork.extend({
   attempt,
   shard: z.number().int().nonnegative(),
@@ -105,8 +113,11 @@ export const commitSnapshotInput = sourceWork.extend({ inventory: z.object({ att
 export type CommitSnapshotInput = z.output<typeof commitSnapshotInput>;
 
 export interface CommitSnapshotOutput {
-  /** `rebase`: the base is damaged; the machine takes the inventory again, with `fullBecause`. */
-  readonly status: 'committed' | 'rebase';
+  /**
+   * `rebase`: the base is damaged; the machine takes the inventory again, with `fullBecause`. `divide`: workers left something; the machine
+   * takes the inventory again, which divides that.
+   */
+  readonly status: 'committed' | 'rebase' | 'divide';
   readonly recoveryPointId: RecoveryPointId;
   readonly fullBecause?: string;
 }

@@ -73,8 +73,15 @@ const tableOptions = {
   exportTo: exportPlace.optional(),
 };
 
+/** Workers that read one source at once, deployed, where the plan does not say: five sources take half of an account's default 1,000 concurrent executions then. */
+export const DEFAULT_CONCURRENCY = 100;
+const concurrency = z.number().int().min(1).max(1000).optional();
+
 export const sourceSchema = z
-  .union([placeUri, z.strictObject({ uri: placeUri, expectEmpty: z.boolean().optional(), ...tableOptions })])
+  .union([
+    placeUri,
+    z.strictObject({ uri: placeUri, expectEmpty: z.boolean().optional(), concurrency, ...tableOptions }),
+  ])
   .transform((source): SourceConfig => (typeof source === 'string' ? { uri: source } : source))
   .superRefine((source, context) => {
     if (parseUri(source.uri).scheme === 'dynamodb') return;
@@ -88,6 +95,8 @@ export const sourceSchema = z
 export interface SourceConfig extends ReadOptions {
   readonly uri: string;
   readonly expectEmpty?: boolean | undefined;
+  /** Workers that read it at once, at most; `DEFAULT_CONCURRENCY` unless given. */
+  readonly concurrency?: number | undefined;
 }
 
 // EventBridge Scheduler user guide, "Schedule types": cron(6 fields) or rate(value unit).

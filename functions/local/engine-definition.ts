@@ -24,6 +24,7 @@ const stateSchema = z.looseObject({
   Resource: z.string().optional(),
   Parameters: z.looseObject({ StateMachineArn: z.string().optional() }).optional(),
   MaxConcurrency: z.number().int().positive().optional(),
+  MaxConcurrencyPath: z.string().optional(),
   ItemReader: z.looseObject({ Parameters: z.looseObject({ 'Key.$': z.string() }) }).optional(),
   Retry: z.array(z.unknown()).optional(),
   get ItemProcessor() {
@@ -38,7 +39,8 @@ type State = z.output<typeof stateSchema>;
 export type TaskTarget =
   | { readonly type: 'function'; readonly name: string }
   | { readonly type: 'execution'; readonly machine: PreparedMachine }
-  | { readonly type: 'distributed-map'; readonly child: PreparedMachine; readonly maxConcurrency: number }
+  /** How many children run at once stands beside the list's name in its input. */
+  | { readonly type: 'distributed-map'; readonly child: PreparedMachine }
   /** Each field of the input as JSON text: the library's own `States.JsonToString` drops every backslash. */
   | { readonly type: 'json-to-string' };
 
@@ -102,9 +104,8 @@ function rewrite(name: string, machine: Machine): Rewritten {
 
 function targetOf(where: string, state: State): TaskTarget | undefined {
   if (state.ItemReader !== undefined) {
-    refuse(where, state, ['ItemSelector', 'ToleratedFailurePercentage', 'ToleratedFailureCount']);
-    const child = prepare(where, processorOf(where, state));
-    return { type: 'distributed-map', child, maxConcurrency: state.MaxConcurrency ?? Number.POSITIVE_INFINITY };
+    refuse(where, state, ['ItemSelector', 'ToleratedFailurePercentage', 'ToleratedFailureCount', 'MaxConcurrency']);
+    return { type: 'distributed-map', child: prepare(where, processorOf(where, state)) };
   }
   if (state.Type === 'Pass' && Object.values(state.Parameters ?? {}).some(isJsonToString))
     return { type: 'json-to-string' };
@@ -136,15 +137,16 @@ function argumentsOf(state: State): Record<string, string> {
   );
 }
 
-/** The state as a Task that the engine serves; a Map's list is named by its reader's parameters. */
+/** The state as a Task that the engine serves; a Map's list is named by its reader's parameters, to which its concurrency is added. */
 function asTask(state: State): State {
-  const { ItemReader, ItemProcessor: _, MaxConcurrency: __, ...rest } = state;
+  const { ItemReader, ItemProcessor: _, MaxConcurrencyPath: path, ...rest } = state;
+  const concurrency = path === undefined ? {} : { 'MaxConcurrency.$': path };
   const parameters =
     state.Type === 'Pass'
       ? { Parameters: argumentsOf(state) }
       : ItemReader === undefined
         ? {}
-        : { Parameters: ItemReader.Parameters };
+        : { Parameters: { ...ItemReader.Parameters, ...concurrency } };
   return { ...rest, ...parameters, Type: 'Task', Resource: 'local', TimeoutSeconds: NO_LIMIT_SECONDS };
 }
 

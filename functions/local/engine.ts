@@ -30,6 +30,8 @@ export interface EngineOptions {
   readonly readWork: (key: string) => Promise<Buffer>;
   /** How many tasks run at once in the whole run; 4 unless given. */
   readonly concurrency?: number;
+  /** How many children of one distributed Map run at once; 2 unless given, since here they share one process's memory. */
+  readonly childConcurrency?: number;
   /** Instead of the waits before retries that the machines ask for. */
   readonly retryDelayMillis?: number;
   readonly onEvent?: (event: EngineEvent) => void;
@@ -170,7 +172,7 @@ async function startExecutionSync(
   throw new StatesError('States.TaskFailed', JSON.stringify(described));
 }
 
-const readerInput = z.object({ Key: z.string() });
+const readerInput = z.object({ Key: z.string(), MaxConcurrency: z.number().int().positive().optional() });
 const itemsSchema = z.array(z.unknown());
 
 /** A distributed Map: one execution per item of the list; the first that fails stops the others and fails the Map. */
@@ -180,7 +182,8 @@ async function mapDistributed(
   parameters: unknown,
   group: TaskGroup,
 ): Promise<unknown> {
-  const items = await readItems(run.options, readerInput.parse(parameters).Key);
+  const { Key, MaxConcurrency = Number.POSITIVE_INFINITY } = readerInput.parse(parameters);
+  const items = await readItems(run.options, Key);
   const children = taskGroup(group);
   const outputs: unknown[] = new Array(items.length);
   let next = 0;
@@ -196,7 +199,8 @@ async function mapDistributed(
       }
     }
   };
-  const workers = Math.min(items.length, target.maxConcurrency, run.options.concurrency ?? 4);
+  const { concurrency = 4, childConcurrency = 2 } = run.options;
+  const workers = Math.min(items.length, MaxConcurrency, childConcurrency, concurrency);
   await Promise.all(Array.from({ length: workers }, worker));
   if (failed !== undefined)
     throw new StatesError(

@@ -32,7 +32,7 @@ type CommitSnapshotPorts = Pick<
 
 /**
  * Makes the snapshot exist: writes the manifest, then the catalogue. A manifest that is there already (a repeated call) is taken as the
- * truth. Where a worker found the chain damaged, nothing is written and the answer is `rebase`.
+ * truth. Where a worker found the chain damaged, or left a part of its shard, nothing is written and the answer is `rebase` or `divide`.
  * @throws ConflictError when the run lost its lease; NotFoundError when a worker's result is missing; IntegrityError when the results do not
  * cover the source; AccessDeniedError when nothing of the source may be read.
  */
@@ -44,14 +44,14 @@ export async function commitSnapshot(
   const work = { runId: input.runId, sourceId: input.sourceId, attempt: input.inventory.attempt };
   const inventory = await getInventory(ports.work, work);
   const recoveryPointId = recoveryPointIdOf(input.snapshotId, inventory.vault);
-  const read: Part[] = [];
-  for (const round of roundsOf(inventory, work)) for await (const part of readParts(ports.work, round)) read.push(part);
+  const { parts: read, left } = await readRounds(inventory, work, ports);
   const damaged = read.find((part) => part.baseDamaged !== undefined)?.baseDamaged;
   if (damaged !== undefined) {
     const answer = await rebase(inventory, input, damaged, recoveryPointId, ports);
     await tidy(work, inventory, ports);
     return answer;
   }
+  if (left) return { status: 'divide', recoveryPointId };
   const parts = joinParts(read, `source ${input.sourceId}`);
   refuseDenied(parts, source);
 
@@ -60,6 +60,21 @@ export async function commitSnapshot(
   await recordSnapshot(manifest, inventory.vault, source, ports);
   await tidy(work, inventory, ports);
   return { status: 'committed', recoveryPointId };
+}
+
+/** All parts, or those of the last round alone where some of its workers left what is to be divided first. */
+async function readRounds(
+  inventory: Inventory,
+  work: Work,
+  ports: Pick<Ports, 'work'>,
+): Promise<{ readonly parts: readonly Part[]; readonly left: boolean }> {
+  const parts: Part[] = [];
+  for (const [before, round] of roundsOf(inventory, work).reverse().entries()) {
+    for await (const part of readParts(ports.work, round)) parts.push(part);
+    // What earlier rounds left are the shards of later ones.
+    if (before === 0 && parts.some((part) => part.left !== undefined)) return { parts, left: true };
+  }
+  return { parts, left: false };
 }
 
 /** What was staged is as large as the source, and of no more use; after a call that breaks off here the work place's own expiry removes it. */

@@ -1,16 +1,66 @@
 /** Divides a source into shards: ranges of keys that workers handle side by side. */
-import { type EntryKey, encodeKey, keyFromLatin1 } from '../core/entry.ts';
+import { type EntryKey, encodeKey, type KeyRange, keyFromLatin1 } from '../core/entry.ts';
 import type { Manifest } from '../core/manifest.ts';
 import type { TakeSnapshotInput } from '../core/messages.ts';
+import type { Source } from '../core/ports.ts';
 import type { Staging } from './stage-entries.ts';
 
-/** Entries that one worker handles; a source of fewer has one shard. */
-const SHARD_ENTRIES = 100_000;
+/** Entries that one worker handles; a source of fewer has one shard. Each further shard costs the listing one page that is not full: 1 % of its pages. */
+export const SHARD_ENTRIES = 100_000;
 
-/** Keys at which to divide, from the segment boundaries of a full: each shard gets about `SHARD_ENTRIES` entries. */
-export function boundsOfFull(full: Manifest | undefined): EntryKey[] {
-  const segments = full?.segments.slice(0, -1) ?? [];
-  return cutAt(segments.map(({ lastKey, entries }) => ({ key: keyFromLatin1(lastKey), entries })));
+/**
+ * Entries after which a worker leaves the rest of its shard to others. A shard of the base ends with the segment that fills it, which holds about as
+ * many entries again at most, so that only a source that grew is divided anew.
+ */
+export const MAX_SHARD_ENTRIES = 3 * SHARD_ENTRIES;
+
+/** Keys at which to divide a source that is not staged, by what its chain holds. A place that cannot be looked into is listed by one worker. */
+export function boundsOfSource(source: Source, chain: readonly Manifest[]): EntryKey[] {
+  return 'list' in source && source.peek !== undefined ? boundsOfChain(chain) : [];
+}
+
+/**
+ * Keys at which to divide, from the segment boundaries of a chain: each shard gets about `SHARD_ENTRIES` entries. A delta counts as much as it added more
+ * than it removed, spread evenly over its entries.
+ */
+export function boundsOfChain(chain: readonly Manifest[]): EntryKey[] {
+  const segments = chain.flatMap((manifest) => {
+    const growth = growthOfEntry(manifest);
+    return manifest.segments.map(({ firstKey, lastKey, entries }) => ({ firstKey, lastKey, growth: entries * growth }));
+  });
+  const ends = [...new Set(segments.map(({ lastKey }) => lastKey))].sort();
+  // By how much the growth at each end differs from that at the end before, so that a segment costs two steps however many ends it spans.
+  const differences = new Map<number, number>();
+  const differ = (at: number, by: number) => differences.set(at, (differences.get(at) ?? 0) + by);
+  for (const { firstKey, lastKey, growth } of segments) {
+    const [from, to] = [firstAtLeast(ends, firstKey), firstAtLeast(ends, lastKey)];
+    differ(from, growth / (to - from + 1));
+    differ(to + 1, -growth / (to - from + 1));
+  }
+  let growth = 0;
+  const steps = ends.map((end, at) => {
+    growth += differences.get(at) ?? 0;
+    return { key: keyFromLatin1(end), entries: growth };
+  });
+  return cutAt(steps.slice(0, -1));
+}
+
+/** By how many entries the source grew for each that the manifest's own segments hold. */
+function growthOfEntry({ kind, counts, segments }: Manifest): number {
+  if (kind === 'full') return 1;
+  const entries = segments.reduce((sum, segment) => sum + segment.entries, 0);
+  return (counts.added - counts.removed) / Math.max(1, entries);
+}
+
+/** The index of the first of the sorted keys that is `key` or comes after it. */
+function firstAtLeast(keys: readonly string[], key: string): number {
+  let [low, high] = [0, keys.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((keys[middle] ?? '') < key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** The same from what was staged, whose frames overlap: a frame counts where it begins. */
@@ -35,18 +85,21 @@ function cutAt(steps: readonly { readonly key: EntryKey; readonly entries: numbe
   return bounds;
 }
 
-/** One shard before each bound and one behind the last; `work` is what they have in common. */
-export function shardsAt(
-  bounds: readonly EntryKey[],
+/** The parts of a range before each bound and behind the last. */
+export function rangesAt(bounds: readonly EntryKey[], { after, upTo }: KeyRange = {}): KeyRange[] {
+  return [after, ...bounds].map((from, at) => ({ after: from, upTo: bounds[at] ?? upTo }));
+}
+
+/** A shard for each range, numbered from `first`; `work` is what they have in common. */
+export function shardsOf(
+  ranges: readonly KeyRange[],
+  first: number,
   work: Omit<TakeSnapshotInput, 'shard' | 'after' | 'upTo' | 'progress'>,
 ): TakeSnapshotInput[] {
-  return [undefined, ...bounds].map((after, shard) => {
-    const upTo = bounds[shard];
-    return {
-      ...work,
-      shard,
-      ...(after === undefined ? {} : { after: encodeKey(after) }),
-      ...(upTo === undefined ? {} : { upTo: encodeKey(upTo) }),
-    };
-  });
+  return ranges.map(({ after, upTo }, at) => ({
+    ...work,
+    shard: first + at,
+    ...(after === undefined ? {} : { after: encodeKey(after) }),
+    ...(upTo === undefined ? {} : { upTo: encodeKey(upTo) }),
+  }));
 }

@@ -1,11 +1,13 @@
-import { decodeKey, type EntryKey, encodeKey } from '../core/entry.ts';
-import { InvalidInputError } from '../core/errors.ts';
+import { decodeKey, encodeKey, type KeyRange } from '../core/entry.ts';
+import { IntegrityError, InvalidInputError } from '../core/errors.ts';
 import { recoveryPointIdOf } from '../core/ids.ts';
 import type { InventoryTaken, TakeInventoryInput, TakeInventoryOutput } from '../core/messages.ts';
-import { getPlan, type Plan } from '../core/plan.ts';
+import { DEFAULT_CONCURRENCY, getPlan, type Plan } from '../core/plan.ts';
 import type { Deadline, Ports, ScanStart, Source, SourceScanner, Vault } from '../core/ports.ts';
 import { type Base, chooseBase, findTrustedEntries } from './choose-base.ts';
-import { boundsOfFull, boundsOfStaged, shardsAt } from './divide-source.ts';
+import { divideLeft, MAX_ROUNDS } from './divide-left.ts';
+import { boundsOfChain, boundsOfSource, boundsOfStaged, rangesAt, shardsOf } from './divide-source.ts';
+import { roundsOf } from './read-parts.ts';
 import { getStaging, putStaging, type StagingPlace, stageEntries } from './stage-entries.ts';
 import { keepLease } from './start-run.ts';
 import { getInventory, type Inventory, putInventory, shardsName, stagedFolder, type Work } from './work-lists.ts';
@@ -26,7 +28,8 @@ type TakeInventoryPorts = Pick<
 
 /**
  * Decides what kind of snapshot is taken and against which base, divides the source into shards, and captures its settings. A base that is
- * missing or damaged turns the snapshot into a full, and `fullBecause` says so. A source that lists in an order of its own is read here and
+ * missing or damaged turns the snapshot into a full, and `fullBecause` says so. After a commit that answered `divide` it divides no more than what
+ * the workers left. A source that lists in an order of its own is read here and
  * staged in the work place; when the scan is begun, short of time, or while the source is not ready to be read, the call returns a cursor.
  */
 export async function takeInventory(
@@ -41,12 +44,18 @@ export async function takeInventory(
     sourceUri,
     plan.sources.find(({ uri }) => uri === sourceUri),
   );
+  const left = leftOf(input);
+  if (left !== undefined)
+    return divide({ input, sourceUri, plan, vault, work: { ...input, attempt: left } }, source, ports, deadline);
   const cursor = cursorOf(input);
   const attempt = cursor?.attempt ?? newAttempt(ports);
   const taking: Taking = { input, sourceUri, plan, vault, work: { ...input, attempt } };
   if (cursor === undefined) {
     const { inventory, start, base } = await describe(taking, source, ports);
-    if (start === undefined) return finish(taking, inventory, boundsOfFull(base.reference[0]), ports);
+    if (start === undefined) {
+      const bounds = boundsOfSource(source, base.reference);
+      return finish(taking, inventory, rangesAt(bounds), ports);
+    }
     await putInventory(ports.work, taking.work, inventory);
     await putStaging(placeOf(taking, ports), 0, { cursor: start.cursor, runs: [] });
     // Nothing is read before the machine knows the cursor: a call that fails and is made again then goes on with what it had an export started for.
@@ -74,6 +83,11 @@ function cursorOf({ inventory }: TakeInventoryInput): { readonly attempt: string
   return { attempt, part: Number(part) };
 }
 
+/** The attempt whose workers left something that is to be divided. */
+function leftOf({ inventory, commit }: TakeInventoryInput): string | undefined {
+  return inventory?.done === true && commit?.status === 'divide' ? inventory.attempt : undefined;
+}
+
 const newAttempt = (ports: Pick<Ports, 'randomBytes'>): string => ports.randomBytes(8).toString('hex');
 
 const placeOf = ({ work, vault }: Taking, ports: TakeInventoryPorts): StagingPlace => ({
@@ -98,7 +112,7 @@ async function describe(
   const start = 'list' in source ? undefined : await source.beginScan(now, since);
   const because = start?.fullBecause;
   const base: Base = because === undefined ? chosen : { ...chosen, kind: 'full', fullBecause: because, chain: [] };
-  const bounds = boundsOfFull(base.reference[0]).map(encodeKey);
+  const bounds = start === undefined ? [] : boundsOfChain(base.reference).map(encodeKey);
   const { attempt } = work;
   const inventory: Inventory = {
     kind: base.kind,
@@ -156,29 +170,53 @@ async function stage(
   const bounds = staged.changesOnly ? staged.bounds.map(decodeKey) : boundsOfStaged(staging);
   // An attempt of its own: of two workers that end one staging each has its own shards, and no snapshot lacks what only the other divided.
   const ended: Taking = { ...taking, work: { ...work, attempt: newAttempt(ports) } };
-  return finish(ended, { ...inventory, staged: { ...staged, part: part + 1 } }, bounds, ports);
+  return finish(ended, { ...inventory, staged: { ...staged, part: part + 1 } }, rangesAt(bounds), ports);
+}
+
+/**
+ * Divides what the workers of the last round left. Under an attempt of its own: of two calls each has its own shards, and the machine goes on with those
+ * of one.
+ */
+async function divide(
+  taking: Taking,
+  source: Source,
+  ports: TakeInventoryPorts,
+  deadline: Deadline,
+): Promise<TakeInventoryOutput> {
+  const { work, sourceUri } = taking;
+  const inventory = await getInventory(ports.work, work);
+  const round = roundsOf(inventory, work).at(-1);
+  if (round === undefined || !('list' in source) || source.peek === undefined)
+    throw new InvalidInputError(`${sourceUri} cannot be divided, so that no worker can have left a part of it`);
+  if (inventory.rounds.length >= MAX_ROUNDS)
+    throw new IntegrityError(`${sourceUri} was divided ${MAX_ROUNDS} times, and still a worker left a part of it`);
+  const ranges = await divideLeft(ports.work, round, source.peek, deadline);
+  return finish({ ...taking, work: { ...work, attempt: newAttempt(ports) } }, inventory, ranges, ports);
 }
 
 async function finish(
-  { input, plan, work }: Taking,
-  inventory: Inventory,
-  bounds: readonly EntryKey[],
+  { input, sourceUri, plan, work }: Taking,
+  before: Inventory,
+  ranges: readonly KeyRange[],
   ports: TakeInventoryPorts,
 ): Promise<InventoryTaken> {
   const { plan: name, runId, sourceId, snapshotId } = input;
   const { attempt } = work;
-  const shards = shardsAt(bounds, { plan: name, runId, sourceId, snapshotId, attempt });
-  await putInventory(ports.work, work, {
-    ...inventory,
-    rounds: [...inventory.rounds, { attempt, shards: shards.length }],
-  });
+  const first = before.rounds.reduce((sum, round) => sum + round.shards, 0);
+  const shards = shardsOf(ranges, first, { plan: name, runId, sourceId, snapshotId, attempt });
+  const inventory = { ...before, rounds: [...before.rounds, { attempt, shards: shards.length }] };
+  await putInventory(ports.work, work, inventory);
   await ports.work.put(shardsName(work), Buffer.from(JSON.stringify(shards)));
+  const [onlyShard, ...others] = shards;
+  const isWhole = first === 0 && others.length === 0 && onlyShard !== undefined;
   return {
     done: true,
     kind: inventory.kind,
     attempt,
     shardsKey: shardsName(work),
     shards: shards.length,
+    ...(isWhole ? { onlyShard } : {}),
+    concurrency: plan.sources.find(({ uri }) => uri === sourceUri)?.concurrency ?? DEFAULT_CONCURRENCY,
     replicas: plan.replicateTo.map((to) => ({ to })),
     verify: plan.verify.after === 'every',
     recoveryPointId: recoveryPointIdOf(snapshotId, plan.vault),

@@ -3,8 +3,10 @@ import { IntegrityError, InvalidInputError, messageOf, NotFoundError } from '../
 import type { TakeSnapshotInput, WorkerOutput } from '../core/messages.ts';
 import type { Deadline, Ports, SourceReader, Vault } from '../core/ports.ts';
 import { diffSource, type SourceDifference } from './diff-source.ts';
+import { MAX_ROUNDS } from './divide-left.ts';
+import { MAX_SHARD_ENTRIES } from './divide-source.ts';
 import { mergeRuns } from './merge-runs.ts';
-import { isOutOfTime } from './out-of-time.ts';
+import { budgetOf, isOutOfTime } from './out-of-time.ts';
 import { type Due, readAhead } from './read-ahead.ts';
 import { type MergedEntry, mergeChain, readChain } from './read-chain.ts';
 import { getStaging } from './stage-entries.ts';
@@ -22,8 +24,8 @@ type TakeSnapshotPorts = Pick<
 
 /**
  * Takes a shard's part of a snapshot: compares the listing with the chain, reads what is new, writes packs and segments, and leaves the result
- * in the work place. Short of time it stops between two entries and returns a cursor. A damaged chain is not an error here: the part says
- * so, and `commitSnapshot` has the snapshot taken again as a full.
+ * in the work place. Short of time it stops between two entries and returns a cursor, or ends with the rest left to others. A damaged chain is not
+ * an error here: the part says so, and `commitSnapshot` has the snapshot taken again as a full.
  */
 export async function takeSnapshot(
   input: TakeSnapshotInput,
@@ -52,21 +54,30 @@ export async function takeSnapshot(
       ports.progress({ step: 'take-snapshot', source: inventory.sourceUri, entries, bytes }),
     );
     const merged = damage.watchStream(mergeChain(vault, chain, range));
-    const { differences, reader } = await compare({ input, inventory, vault, range }, merged, ports);
-    const stoppedAt = await work(differences, reader, writer, tally, deadline);
+    const { differences, reader, divisible } = await compare({ input, inventory, vault, range }, merged, ports);
+    const leaves = divisible && inventory.rounds.length < MAX_ROUNDS;
+    const budget = budgetOf(deadline, leaves ? MAX_SHARD_ENTRIES : Number.POSITIVE_INFINITY);
+    const stoppedAt = await work(differences, reader, writer, tally, budget);
     const part = await writer.finish();
-    // Stopped at its end it is done; so that no part covers nothing.
-    const done = stoppedAt === undefined || stoppedAt === range.upTo;
-    const [after, upTo] = [range.after, stoppedAt ?? range.upTo].map((key) =>
-      key === undefined ? key : encodeKey(key),
-    );
-    await putPart(ports.work, input, at, { done, after, upTo, ...tally.result(), ...part });
+    // Stopped at its end it has done all, so that no part covers nothing.
+    const stopped = stoppedAt === range.upTo ? undefined : stoppedAt;
+    const [after, upTo] = [range.after, stopped ?? range.upTo].map((key) => key && encodeKey(key));
+    const left = leaves && stopped !== undefined ? { upTo: input.upTo, pace: budget.entries } : undefined;
+    const done = stopped === undefined || left !== undefined;
+    await putPart(ports.work, input, at, { done, after, upTo, left, ...tally.result(), ...part });
     return done ? { done } : { done, cursor: `${cursor.part + 1}.${upTo}` };
   } catch (error) {
     if (damage.found() === undefined) throw error;
     await putPart(ports.work, input, at, damagedPart(damage.found() ?? ''));
     return { done: true };
   }
+}
+
+interface Comparison {
+  readonly differences: AsyncGenerator<SourceDifference[]>;
+  readonly reader: Pick<SourceReader, 'open'>;
+  /** Whether what is left of a range can be divided without listing it. */
+  readonly divisible: boolean;
 }
 
 /** What the snapshot is made of, and what opens it: the source itself, or what was staged of it. */
@@ -79,7 +90,7 @@ async function compare(
   },
   merged: AsyncGenerator<MergedEntry[]>,
   ports: TakeSnapshotPorts,
-): Promise<{ readonly differences: AsyncGenerator<SourceDifference[]>; readonly reader: Pick<SourceReader, 'open'> }> {
+): Promise<Comparison> {
   const { input, inventory, vault, range } = taking;
   if (inventory.staged !== undefined) {
     const place = {
@@ -90,11 +101,13 @@ async function compare(
     };
     const { runs } = await getStaging(place, inventory.staged.part);
     const reader = { open: async (listed: ListedEntry) => openStaged(listed) };
-    return { differences: diffStaged(mergeRuns(place, runs, range), merged, inventory.staged), reader };
+    const differences = diffStaged(mergeRuns(place, runs, range), merged, inventory.staged);
+    return { differences, reader, divisible: false };
   }
   const reader = ports.openSource(inventory.sourceUri);
   if (!('list' in reader)) throw new TypeError(`${inventory.sourceUri} was not staged`);
-  return { differences: diffSource(reader.list(range), merged, range), reader };
+  const differences = diffSource(reader.list(range), merged, range);
+  return { differences, reader, divisible: reader.peek !== undefined };
 }
 
 /** Tells a failure of the chain, which a full mends, from a failure of the source, which it does not. */
@@ -134,7 +147,10 @@ function parseCursor(input: TakeSnapshotInput): { readonly part: number; readonl
   return { part: Number(cursor[1]), after: bound(cursor[2]) };
 }
 
-/** Works through the differences in key order. Returns the key that it stopped after when time was up, undefined when all is done. */
+/**
+ * Works through the differences in key order, looking at the deadline once after each. Returns the key that it stopped after when time was up,
+ * undefined when all is done.
+ */
 async function work(
   differences: AsyncIterable<readonly SourceDifference[]>,
   reader: Pick<SourceReader, 'open'>,

@@ -55,6 +55,11 @@ export const partSchema = z.object({
   /** What the part covers: after < key <= upTo, keys in base64url; absent where the source begins and ends. */
   after: z.string().optional(),
   upTo: z.string().optional(),
+  /**
+   * Of the last part of a shard whose worker did as much as one call may: the rest, from `upTo` of the part to this bound, is for others. `pace` is how
+   * many entries the worker dealt with.
+   */
+  left: z.object({ upTo: z.string().optional(), pace: count }).optional(),
   /** Set when the chain turned out to be damaged; then nothing else of the part counts. */
   baseDamaged: z.string().optional(),
   segments: z.array(segmentRefSchema),

@@ -232,13 +232,13 @@ describe('what calls the functions', () => {
     expect(new Set(targets)).toEqual(new Set(['<BackupMachine.Arn>']));
   });
 
-  it('bounds how many of them read at once: five sources of a run, a hundred workers each, four replicas', () => {
+  it('bounds how many of them read at once: five sources of a run, as many workers each as the plan says, four replicas', () => {
     const { DefinitionString } = z.object({ DefinitionString: z.string() }).parse(get('BackupMachine').Properties);
-    const bounds = [...DefinitionString.matchAll(/"(\w+)":\{"Type":"Map".*?"MaxConcurrency":(\d+)/g)];
-    expect(bounds.map(([, name, bound]) => [name, Number(bound)])).toEqual([
-      ['Sources', 5],
-      ['Shards', 100],
-      ['Replicas', 4],
+    const bounds = [...DefinitionString.matchAll(/"(\w+)":\{"Type":"Map".*?"MaxConcurrency(?:Path)?":([^,]+)/g)];
+    expect(bounds.map(([, name, bound]) => [name, bound])).toEqual([
+      ['Sources', '5'],
+      ['Shards', '"$.inventory.concurrency"'],
+      ['Replicas', '4'],
     ]);
     expect(DefinitionString.match(/"Type":"Map"/g)).toHaveLength(bounds.length);
   });

@@ -10,6 +10,7 @@ import {
   type RestoreInput,
   type RestoreOutput,
   restoreInput,
+  type SourceWork,
   type VerifyOutput,
 } from '../../functions/core/messages.ts';
 import { configSchema } from '../../functions/core/plan.ts';
@@ -46,6 +47,8 @@ export interface WorldOptions {
   readonly wrap?: (store: BlobStore, name: string) => BlobStore;
   readonly plan?: object;
   readonly sources?: readonly string[];
+  /** Told of each inventory that is taken, before its shards are; the test may divide the source otherwise. */
+  readonly onInventory?: (source: SourceWork, inventory: InventoryTaken, ports: Ports) => Promise<void>;
   /** Makes each call of a worker in a run or restore, as the machine's Retry does. */
   readonly retry?: <T>(call: () => Promise<T>) => Promise<T>;
 }
@@ -129,12 +132,7 @@ export function makeWorld(options: WorldOptions = {}) {
     const started = await startRun({ plan: 'web', kind, scheduledAt: scheduledAt ?? clock.now().toISOString() }, ports);
     for (const source of started.sources) {
       try {
-        let inventory = await inventoryOf(source, deadline);
-        let commit = await snapshot(source, inventory, deadline);
-        if (commit.status === 'rebase') {
-          inventory = await inventoryOf({ ...source, fullBecause: commit.fullBecause }, deadline);
-          commit = await snapshot(source, inventory, deadline);
-        }
+        const inventory = await committed(source, deadline);
         for (const { to } of inventory.replicas)
           await loop((progress) => retry(() => replicate({ ...source, to, progress }, ports, deadline())));
         if (inventory.verify) await check(inventory.recoveryPointId);
@@ -158,6 +156,21 @@ export function makeWorld(options: WorldOptions = {}) {
       inventory = await retry(() => takeInventory(underWay, ports, deadline()));
     }
     return inventory;
+  };
+
+  /** The machine's loops around inventory, shards and commit. */
+  const committed = async (source: SourceWork, deadline: () => Deadline): Promise<InventoryTaken> => {
+    let state: Parameters<typeof takeInventory>[0] = source;
+    for (let rounds = 0; rounds < 30; rounds += 1) {
+      const inventory = await inventoryOf(state, deadline);
+      await options.onInventory?.(source, inventory, ports);
+      const commit = await snapshot(source, inventory, deadline);
+      if (commit.status === 'committed') return inventory;
+      if (commit.status === 'rebase' && state.fullBecause !== undefined) throw new Error('rebased twice');
+      const { fullBecause = state.fullBecause } = commit;
+      state = { ...state, inventory, commit, fullBecause };
+    }
+    throw new Error('the source was divided again and again');
   };
 
   const snapshot = async (source: object, inventory: InventoryTaken, deadline: () => Deadline) => {
@@ -204,6 +217,7 @@ export function makeWorld(options: WorldOptions = {}) {
     tables,
     run,
     inventoryOf,
+    committed,
     check,
     restoreTo,
     latest,

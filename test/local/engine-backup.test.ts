@@ -70,6 +70,102 @@ describe('a run of one source', () => {
     expect(tasksOf(played)).toEqual(['start-run', 'take-inventory', 'commit-snapshot', 'finish-run']);
   });
 
+  const onlyShard = { ...workOf('s1'), attempt: 'a1', shard: 0 };
+  const isOnlyShard: Script = { 'take-inventory': (input) => inventoryOf(input, { shards: 1, onlyShard }) };
+
+  it('reads a source that is one shard by one worker, with its cursor until it is done, and without a list or a Map', async () => {
+    const keys: string[] = [];
+    const played = await play(
+      'backup',
+      {
+        ...isOnlyShard,
+        'take-snapshot': ({ progress }) => ({
+          done: progress?.cursor === 'b',
+          cursor: progress === undefined ? 'a' : 'b',
+        }),
+      },
+      { readWork: async (key) => Buffer.from(JSON.stringify(keys.push(key) && [])) },
+    );
+    expect(played.inputsOf('take-snapshot')).toEqual([
+      onlyShard,
+      ...['a', 'b'].map((cursor) => ({ ...onlyShard, progress: { done: false, cursor } })),
+    ]);
+    expect(keys).toEqual([]);
+    expect(tasksOf(played).slice(-2)).toEqual(['commit-snapshot', 'finish-run']);
+    expect(played.result.status).toBe('SUCCEEDED');
+  });
+
+  it('records the one failure of a source that is one shard, and commits nothing of it', async () => {
+    const played = await play('backup', { ...isOnlyShard, 'take-snapshot': throwing('AccessDeniedError', 'denied') });
+    expect(played.inputsOf('record-failure')).toMatchObject([
+      { ...workOf('s1'), error: { Error: 'AccessDeniedError', Cause: 'denied' } },
+    ]);
+    expect(played.inputsOf('commit-snapshot')).toEqual([]);
+  });
+
+  it('has the inventory divide what workers left, as often as the commit says so', async () => {
+    const attempts = ['a1', 'a2', 'a3'];
+    const played = await play('backup', {
+      'take-inventory': (input) =>
+        inventoryOf(input, { attempt: attempts[attempts.indexOf(input.inventory?.attempt ?? '') + 1] }),
+      'commit-snapshot': ({ inventory, snapshotId }) => ({
+        status: inventory?.attempt === 'a3' ? 'committed' : 'divide',
+        recoveryPointId: `${snapshotId}@primary`,
+      }),
+    });
+    expect(
+      played.inputsOf('take-inventory').map(({ inventory, commit }) => [inventory?.attempt, commit?.status]),
+    ).toEqual([
+      [undefined, undefined],
+      ['a1', 'divide'],
+      ['a2', 'divide'],
+    ]);
+    expect(played.inputsOf('take-snapshot')).toHaveLength(6);
+    expect(played.inputsOf('commit-snapshot').map(({ inventory }) => inventory?.attempt)).toEqual(attempts);
+    expect(played.result.status).toBe('SUCCEEDED');
+  });
+
+  it('takes a full in place of a delta whose base turns out to be damaged after a division', async () => {
+    const answers = ['divide', 'rebase', 'divide', 'committed'];
+    const played = await play('backup', {
+      'commit-snapshot': ({ snapshotId }) => ({
+        status: answers.shift(),
+        recoveryPointId: `${snapshotId}@primary`,
+        fullBecause: 'the base is damaged',
+      }),
+    });
+    expect(played.inputsOf('take-inventory').map(({ fullBecause, commit }) => [fullBecause, commit?.status])).toEqual([
+      [undefined, undefined],
+      [undefined, 'divide'],
+      ['the base is damaged', 'rebase'],
+      ['the base is damaged', 'divide'],
+    ]);
+    expect(played.result.status).toBe('SUCCEEDED');
+  });
+
+  it.each([
+    ['as the plan says', { concurrency: 1 }, {}, 1],
+    ['two in one process', { concurrency: 100 }, {}, 2],
+    ['more in one process that is told so', { concurrency: 100 }, { childConcurrency: 3 }, 3],
+  ])('has so many workers of one source at once: %s', async (_, rest, options, expected) => {
+    let [running, most] = [0, 0];
+    await play(
+      'backup',
+      {
+        'take-inventory': (input) => inventoryOf(input, { shards: 10, ...rest }),
+        'take-snapshot': async () => {
+          running += 1;
+          most = Math.max(most, running);
+          await new Promise((resolve) => setImmediate(resolve));
+          running -= 1;
+          return { done: true };
+        },
+      },
+      { ...options, readWork: async () => Buffer.from(JSON.stringify(shardsOf('s1', 10))) },
+    );
+    expect(most).toBe(expected);
+  });
+
   it('waits for a source that is not read to its end, and takes its inventory again, with its cursor, until it is done', async () => {
     const played = await play('backup', {
       'take-inventory': (input) => {

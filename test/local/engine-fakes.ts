@@ -8,12 +8,14 @@ export interface TaskInput {
   readonly runId?: string;
   readonly sourceId?: string;
   readonly snapshotId?: string;
+  readonly attempt?: string;
   readonly shard?: number;
   readonly to?: string;
   readonly replica?: string;
   readonly recoveryPointId?: string;
   readonly fullBecause?: string;
-  readonly inventory?: { readonly done: boolean; readonly cursor?: string };
+  readonly inventory?: { readonly done: boolean; readonly cursor?: string; readonly attempt?: string };
+  readonly commit?: { readonly status: string };
   readonly progress?: { readonly done: boolean; readonly cursor?: string };
   readonly error?: { readonly Error: string; readonly Cause: string };
 }
@@ -37,6 +39,7 @@ export const inventoryOf = (input: TaskInput, rest: object = {}) => ({
   attempt: 'a1',
   shardsKey: `${input.sourceId}/shards.json`,
   shards: 2,
+  concurrency: 100,
   replicas: [],
   verify: false,
   recoveryPointId: `${input.snapshotId}@primary`,

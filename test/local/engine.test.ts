@@ -215,6 +215,9 @@ it('enters every state of every machine in some case', async () => {
         given.inventory === undefined ? { done: false, cursor: 'c', waitSeconds: 1 } : inventoryOf(given),
     }),
     play('backup', { 'commit-snapshot': () => rebase, 'finish-run': () => finishedAs('partial') }),
+    play('backup', {
+      'take-inventory': (given) => inventoryOf(given, { onlyShard: { ...workOf('s1'), attempt: 'a1', shard: 0 } }),
+    }),
     play('backup', { 'take-snapshot': throwing('IntegrityError'), 'finish-run': () => finishedAs('failed') }),
     play('backup', { ...all, replicate: throwing('IntegrityError') }),
     play('backup', { 'start-run': throwing('InvalidInputError') }),

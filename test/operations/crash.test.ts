@@ -140,6 +140,16 @@ const SOURCES: Readonly<Record<string, Protected>> = {
     contents: (world, uri) => contentsOf(world.place(uri)),
     deadline: () => NO_HURRY,
   },
+  'objects of which workers leave some to others': {
+    options: {},
+    fill: (world) => {
+      for (const key of ['a', 'b', 'c', 'd', 'medium', 'small/007.json']) world.source.put(key, `content of ${key}`);
+    },
+    change,
+    to: 's3://restored/x/',
+    contents: (world, uri) => contentsOf(world.place(uri)),
+    deadline: impatient(3),
+  },
   'a table': table(false),
   'a table that tells its changes': table(true),
 };

@@ -208,7 +208,8 @@ describe('a run', () => {
   });
 
   it('is refused rather than committed with a gap when a worker that was given up overwrites its successor’s result', async () => {
-    const world = makeWorld();
+    // A source that cannot be divided, whose workers go on with cursors.
+    const world = makeWorld({ sources: ['file:///data'] });
     fill(world);
     const { sources } = await startRun(
       { plan: 'web', kind: 'full', scheduledAt: '2026-03-01T02:00:00.000Z' },

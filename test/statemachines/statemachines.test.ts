@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { describe, expect, it } from 'vitest';
 import { ERROR_NAMES } from '../../functions/core/errors.ts';
+import { MAX_ROUNDS } from '../../functions/operations/divide-left.ts';
 import { allStates, machineNames, machineText, nextOf, type Retrier, readMachine, scopesOf } from './definitions.ts';
 import { SUBSTITUTIONS } from './substitutions.ts';
 
@@ -210,6 +211,21 @@ describe('the history of an execution', () => {
       inRun.filter(({ where }) => where !== 'backup'),
     ];
     expect(sum(once.map(eventsOf)) + 40 * sum(each.map(eventsOf))).toBeLessThan(MAX_EVENTS);
+  });
+
+  it('has room for forty sources that are divided as often as can be', () => {
+    // A round enters and leaves TakeInventory (5 events), InventoryProgress (2), AnyShards (2), Shards (4), CommitSnapshot (5) and Committed (2).
+    const eventsOfRound = 20;
+    // What stands before and behind the rounds of a source: its iteration, a replica, a verification.
+    const eventsOfRest = 60;
+    expect(40 * (MAX_ROUNDS * eventsOfRound + eventsOfRest)).toBeLessThan(MAX_EVENTS / 2);
+  });
+
+  it('has room for the calls of workers of sources that are one shard, five of which are at work at once until the run is out of time', () => {
+    const { TimeoutSeconds = Number.POSITIVE_INFINITY } = readMachine('backup');
+    // A call: entering, scheduled, started, succeeded, leaving; and the Choice behind it.
+    const calls = 5 * (TimeoutSeconds / LAMBDA_SECONDS);
+    expect(calls * 7).toBeLessThan(MAX_EVENTS / 2);
   });
 
   it('of a shard is not filled by waiting before the machine is out of time', () => {
