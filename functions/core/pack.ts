@@ -9,7 +9,7 @@ import { IntegrityError, InvalidInputError } from './errors.ts';
 import { receiveSecret, sendSecret } from './hpke.ts';
 import { sha256Hex } from './ids.ts';
 import { parseJson } from './json.ts';
-import { type Body, compress, seal, unseal } from './seal.ts';
+import { type Body, compress, type OpenedPiece, openPiece, seal, unseal, unzstdOptions } from './seal.ts';
 import { getGeneration, type VaultKeys } from './vault-keys.ts';
 
 const MAGIC = Buffer.from('HFPK\x01', 'latin1');
@@ -126,14 +126,32 @@ export function packKey(keys: VaultKeys, packId: string, head: Buffer): Buffer {
   }
 }
 
-/** Opens one chunk. `key` is `packKey`'s; `sealed` the chunk's range of the pack. @throws IntegrityError */
-export function openChunk(key: Buffer, chunk: ChunkLocation, sealed: Buffer): Buffer {
-  const what = `pack ${chunk.packId}, chunk ${chunk.chunkId}`;
-  const plain = unseal(key, chunk.offset, 'chunk', sealed, MAX_CHUNK_BYTES, what);
-  if (plain.length !== chunk.plainBytes || sha256Hex(plain) !== chunk.chunkId)
-    throw new IntegrityError(`${what}: the content is not what its id says`);
-  return plain;
+const nameOf = (chunk: ChunkLocation): string => `pack ${chunk.packId}, chunk ${chunk.chunkId}`;
+
+/**
+ * One chunk, authenticated at its place in its pack, and perhaps still compressed. `key` is `packKey`'s; `sealed` the chunk's range of the pack.
+ * @throws IntegrityError
+ */
+export const decryptChunk = (key: Buffer, chunk: ChunkLocation, sealed: Buffer): OpenedPiece =>
+  openPiece(key, chunk.offset, 'chunk', sealed, nameOf(chunk));
+
+/** How a chunk is decompressed: to what its location says, and never to more than a chunk may have. */
+export const chunkUnzstdOptions = ({ plainBytes }: ChunkLocation) =>
+  unzstdOptions(plainBytes, Math.max(1, Math.min(plainBytes, MAX_CHUNK_BYTES)));
+
+/** @throws IntegrityError unless it has the chunk's length. */
+export function assertChunkSize(chunk: ChunkLocation, plain: Uint8Array): void {
+  if (plain.length !== chunk.plainBytes || plain.length > MAX_CHUNK_BYTES) throw notTheChunk(chunk);
 }
+
+/** @throws IntegrityError unless these are the bytes that the chunk's id names. */
+export function assertChunkId(chunk: ChunkLocation, plain: Uint8Array): void {
+  if (sha256Hex(plain) !== chunk.chunkId) throw notTheChunk(chunk);
+}
+
+/** For a chunk that is not what its location says. */
+export const notTheChunk = (chunk: ChunkLocation, cause?: unknown): IntegrityError =>
+  new IntegrityError(`${nameOf(chunk)}: the content is not what its id says`, { cause });
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
 const size = z.number().int().nonnegative();

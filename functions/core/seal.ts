@@ -8,6 +8,8 @@ import { IntegrityError } from './errors.ts';
 
 const CODECS = { raw: Buffer.from([0]), zstd: Buffer.from([1]) };
 const TAG_BYTES = 16;
+/** Frames and directories are JSON, which seldom becomes shorter than this part of itself. */
+const EXPECTED_RATIO = 8;
 
 /** What a piece is; authenticated with it, so that one kind cannot pass for another. */
 export type PieceKind = 'chunk' | 'directory' | 'frame' | 'last frame';
@@ -49,10 +51,41 @@ export function seal(key: Buffer, offset: number, kind: PieceKind, body: Body): 
   return [cipher.update(CODECS[body.codec]), cipher.update(body.bytes), cipher.final(), cipher.getAuthTag()];
 }
 
+/** A piece that is authenticated and decrypted, and perhaps still compressed. */
+export interface OpenedPiece extends Body {
+  readonly bytes: Buffer;
+}
+
+/** @throws IntegrityError whose message starts with `what` (the blob and the piece). */
+export function openPiece(key: Buffer, offset: number, kind: PieceKind, sealed: Buffer, what: string): OpenedPiece {
+  if (sealed.length < SEAL_OVERHEAD_BYTES) throw new IntegrityError(`${what}: the sealed ${kind} is too short`);
+  const decipher = createDecipheriv('aes-256-gcm', key, nonceOf(offset)).setAAD(Buffer.from(kind));
+  decipher.setAuthTag(sealed.subarray(sealed.length - TAG_BYTES));
+  let opened: Buffer;
+  try {
+    opened = decipher.update(sealed.subarray(0, sealed.length - TAG_BYTES));
+    decipher.final(); // GCM holds nothing back: this only authenticates.
+  } catch (cause) {
+    throw new IntegrityError(
+      `${what}: the ${kind} at ${offset} does not authenticate (damaged, or sealed with another key)`,
+      { cause },
+    );
+  }
+  if (opened[0] !== 0 && opened[0] !== 1)
+    throw new IntegrityError(`${what}: the ${kind} at ${offset} has unknown codec ${opened[0]}`);
+  return { codec: opened[0] === 0 ? 'raw' : 'zstd', bytes: opened.subarray(1) };
+}
+
 /**
- * Opens a sealed piece; `maxPlainBytes` bounds the memory that a lying piece could claim.
- * @throws IntegrityError whose message starts with `what` (the blob and the piece).
+ * How Node's zstd decompresses a piece. `expectedBytes`: in so many (64 at least) it comes out in one part, which Node need not join; `maxPlainBytes`
+ * bounds the memory that a lying piece could claim.
  */
+export const unzstdOptions = (expectedBytes: number, maxPlainBytes: number) => ({
+  maxOutputLength: maxPlainBytes,
+  chunkSize: Math.max(64, Math.min(expectedBytes, maxPlainBytes) + 1),
+});
+
+/** Opens and decompresses a sealed piece of at most `maxPlainBytes`. @throws IntegrityError whose message starts with `what` (the blob and the piece). */
 export function unseal(
   key: Buffer,
   offset: number,
@@ -61,27 +94,14 @@ export function unseal(
   maxPlainBytes: number,
   what: string,
 ): Buffer {
-  if (sealed.length < SEAL_OVERHEAD_BYTES) throw new IntegrityError(`${what}: the sealed ${kind} is too short`);
-  const decipher = createDecipheriv('aes-256-gcm', key, nonceOf(offset)).setAAD(Buffer.from(kind));
-  decipher.setAuthTag(sealed.subarray(sealed.length - TAG_BYTES));
-  let opened: Buffer;
-  try {
-    opened = Buffer.concat([decipher.update(sealed.subarray(0, sealed.length - TAG_BYTES)), decipher.final()]);
-  } catch (cause) {
-    throw new IntegrityError(
-      `${what}: the ${kind} at ${offset} does not authenticate (damaged, or sealed with another key)`,
-      { cause },
-    );
-  }
-  const body = opened.subarray(1);
-  if (opened[0] === 0) {
-    if (body.length > maxPlainBytes)
+  const { codec, bytes } = openPiece(key, offset, kind, sealed, what);
+  if (codec === 'raw') {
+    if (bytes.length > maxPlainBytes)
       throw new IntegrityError(`${what}: the ${kind} at ${offset} is larger than its format allows`);
-    return body;
+    return bytes;
   }
-  if (opened[0] !== 1) throw new IntegrityError(`${what}: the ${kind} at ${offset} has unknown codec ${opened[0]}`);
   try {
-    return zstdDecompressSync(body, { maxOutputLength: maxPlainBytes });
+    return zstdDecompressSync(bytes, unzstdOptions(EXPECTED_RATIO * bytes.length, maxPlainBytes));
   } catch (cause) {
     throw new IntegrityError(`${what}: the ${kind} at ${offset} does not decompress within ${maxPlainBytes} bytes`, {
       cause,

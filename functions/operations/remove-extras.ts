@@ -5,6 +5,7 @@ import { isOutOfTime } from './out-of-time.ts';
 import { concernsPlace } from './restore-entries.ts';
 import { addProblem } from './restore-session.ts';
 import { chosenEntries, listTarget, type Restoring } from './restoring.ts';
+import { sideBySide } from './side-by-side.ts';
 import { zipByKey } from './zip-by-key.ts';
 
 /** Removals that are under way side by side, where the target does not say. */
@@ -63,25 +64,4 @@ export async function removeExtras(restoring: Restoring): Promise<EntryKey | und
   if (stoppedAt === undefined) await closeBefore(undefined);
   await atWork.done();
   return stoppedAt;
-}
-
-/** Starts work as long as less than `limit` is under way. A failure surfaces with the next call, when all that is under way has ended. */
-function sideBySide(limit: number) {
-  const underWay = new Set<Promise<void>>();
-  const failures: unknown[] = [];
-  const done = async (): Promise<void> => {
-    await Promise.all(underWay);
-    if (failures.length > 0) throw failures[0];
-  };
-  return {
-    done,
-    async start(work: () => Promise<void>): Promise<void> {
-      if (failures.length > 0) await done();
-      while (underWay.size >= limit) await Promise.race(underWay);
-      const running = work()
-        .catch((error: unknown) => void failures.push(error))
-        .finally(() => underWay.delete(running));
-      underWay.add(running);
-    },
-  };
 }

@@ -42,31 +42,24 @@ export async function* restoreEntries(
   target: Target,
   isOver: () => boolean = () => false,
 ): AsyncGenerator<RestoredEntry> {
-  // Once it is over it stays so: what is left of a batch must not be passed by.
-  let over = false;
-  const ends = (): boolean => {
-    over ||= isOver();
-    return over;
-  };
-  for await (const batch of readContents(vault, entries)) {
-    yield* mapInOrder(
-      until(ends, batch),
-      target.writers ?? WRITERS,
-      async ({ entry, content }): Promise<RestoredEntry> => {
-        try {
-          return { entry, state: 'restored', notHeld: await target.write(entry, content) };
-        } catch (error) {
-          if (!isEntrysOwn(error)) throw error;
-          return { entry, state: 'failed', reason: messageOf(error), fault: faultOf(error) };
-        }
-      },
-    );
-    if (ends()) return;
-  }
+  yield* mapInOrder(
+    until(isOver, readContents(vault, entries)),
+    target.writers ?? WRITERS,
+    async ({ entry, content, leave }): Promise<RestoredEntry> => {
+      try {
+        return { entry, state: 'restored', notHeld: await target.write(entry, content) };
+      } catch (error) {
+        if (!isEntrysOwn(error)) throw error;
+        return { entry, state: 'failed', reason: messageOf(error), fault: faultOf(error) };
+      } finally {
+        leave();
+      }
+    },
+  );
 }
 
-function* until<T>(ends: () => boolean, items: Iterable<T>): Generator<T> {
-  for (const item of items) {
+async function* until<T>(ends: () => boolean, items: AsyncIterable<T>): AsyncGenerator<T> {
+  for await (const item of items) {
     yield item;
     if (ends()) return;
   }

@@ -47,17 +47,16 @@ export async function verifyData(verifying: Verifying, ports: VerifyPorts): Prom
   const { vault, session, point, after } = verifying;
   const stopped: { at: EntryKey | undefined } = { at: undefined };
   const entries = whileThereIsTime(chosenEntries(verifying, { after }), verifying, { keepShare: 0 }, stopped);
-  for await (const batch of readContents(vault, entries)) {
-    for (const { entry, content } of batch) {
-      try {
-        for await (const _ of content);
-      } catch (error) {
-        if (!(error instanceof IntegrityError)) throw error;
-        addDamage(session, `${quoteKey(entry.key)}: ${messageOf(error)}`);
-      }
-      session.checkedEntries += 1;
-      session.checkedBytes += entry.sizeBytes;
+  for await (const { entry, content, leave } of readContents(vault, entries, 'judged')) {
+    try {
+      for await (const _ of content);
+    } catch (error) {
+      if (!(error instanceof IntegrityError)) throw error;
+      addDamage(session, `${quoteKey(entry.key)}: ${messageOf(error)}`);
     }
+    leave();
+    session.checkedEntries += 1;
+    session.checkedBytes += entry.sizeBytes;
     ports.progress({
       step: 'verify',
       source: point.sourceUri,

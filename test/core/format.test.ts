@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { zstdDecompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -7,13 +8,28 @@ import {
   serializeDescriptor,
   unlockDescriptor,
 } from '../../functions/core/descriptor.ts';
-import { type Entry, type EntryKey, type Extent, keyFromBytes, type PresentEntry } from '../../functions/core/entry.ts';
+import {
+  type ChunkLocation,
+  type Entry,
+  type EntryKey,
+  type Extent,
+  keyFromBytes,
+  type PresentEntry,
+} from '../../functions/core/entry.ts';
 import { BackupError, IntegrityError, InvalidInputError } from '../../functions/core/errors.ts';
 import { publicKeyOf } from '../../functions/core/hpke.ts';
 import { sha256Hex } from '../../functions/core/ids.ts';
 import { makeSlot } from '../../functions/core/keyring.ts';
 import { type Manifest, manifestName, openManifest, sealManifest } from '../../functions/core/manifest.ts';
-import { buildPack, openChunk, packKey, readPackDirectory } from '../../functions/core/pack.ts';
+import {
+  assertChunkId,
+  assertChunkSize,
+  buildPack,
+  chunkUnzstdOptions,
+  decryptChunk,
+  packKey,
+  readPackDirectory,
+} from '../../functions/core/pack.ts';
 import { buildFrames, openFrames } from '../../functions/core/sealed-frames.ts';
 import { buildSegment, readSegment } from '../../functions/core/segment.ts';
 import type { VaultKeys } from '../../functions/core/vault-keys.ts';
@@ -33,6 +49,14 @@ function packOf(plains: readonly Buffer[]) {
   const pack = buildPack(KEYS, randomBytes(32));
   const chunks = plains.map((plain) => pack.add(sha256Hex(plain), plain));
   return { ...pack.finish(), chunks };
+}
+
+function openChunk(secret: Buffer, chunk: ChunkLocation, sealed: Buffer): Buffer {
+  const { codec, bytes: held } = decryptChunk(secret, chunk, sealed);
+  const plain = codec === 'raw' ? held : zstdDecompressSync(held, chunkUnzstdOptions(chunk));
+  assertChunkSize(chunk, plain);
+  assertChunkId(chunk, plain);
+  return plain;
 }
 
 describe('a pack', () => {

@@ -91,16 +91,30 @@ function writeWhole(fd: number, bytes: Buffer): void {
   for (let offset = 0; offset < bytes.length; ) offset += writeSync(fd, bytes, offset);
 }
 
-/** Returns how many bytes there were. */
+/** Returns how many bytes there were. While a piece is written the next one is made ready. */
 async function writePieces(fd: number, content: AsyncIterable<Uint8Array>): Promise<number> {
   let total = 0;
-  for await (const piece of content)
-    for (let offset = 0; offset < piece.length; ) {
-      const { bytesWritten } = await writeAsync(fd, piece, offset, piece.length - offset, total);
-      offset += bytesWritten;
-      total += bytesWritten;
+  let written: Promise<void> | undefined;
+  try {
+    for await (const piece of content) {
+      await written;
+      written = writePiece(fd, piece, total);
+      written.catch(() => undefined); // Seen with the next piece, or at the end.
+      total += piece.length;
     }
+    await written;
+  } finally {
+    // The file is closed next, and its number may come to be another file's.
+    await written?.catch(() => undefined);
+  }
   return total;
+}
+
+async function writePiece(fd: number, piece: Uint8Array, position: number): Promise<void> {
+  for (let offset = 0; offset < piece.length; ) {
+    const { bytesWritten } = await writeAsync(fd, piece, offset, piece.length - offset, position + offset);
+    offset += bytesWritten;
+  }
 }
 
 function demandSize({ key, sizeBytes }: PresentEntry, found: number): void {
