@@ -30,7 +30,7 @@ const PACKAGES: Readonly<Record<string, RegExp>> = {
   core: /^(node:crypto|node:zlib|zod)$/,
   operations: /^(node:crypto|node:zlib|zod)$/,
   sources:
-    /^(node:.*|zod|tar-stream|@aws-sdk\/client-(s3|dynamodb|application-auto-scaling|lambda|ssm|secrets-manager))$/,
+    /^(node:.*|zod|tar-stream|@aws-sdk\/checksums\/crc|@aws-sdk\/client-(s3|dynamodb|application-auto-scaling|lambda|ssm|secrets-manager))$/,
   stores: /^(node:.*|zod|@aws-sdk\/client-s3)$/,
   catalogue: /^(node:.*|zod|@aws-sdk\/client-dynamodb)$/,
 };

@@ -4,25 +4,21 @@
  *
  * In the plain case an object takes one request. Its tags, and its ACL where the bucket uses ACLs, take one more each.
  */
-import type { Readable } from 'node:stream';
-import {
-  GetObjectAclCommand,
-  type GetObjectCommandOutput,
-  GetObjectTaggingCommand,
-  HeadObjectCommand,
-  type S3Client,
-} from '@aws-sdk/client-s3';
+import { GetObjectAclCommand, GetObjectTaggingCommand, HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { httpStatusOf, translateAwsError } from '../core/aws-errors.ts';
+import type { Content } from '../core/content.ts';
 import type { ListedEntry } from '../core/entry.ts';
 import { messageOf } from '../core/errors.ts';
 import type { ListedTarget, OpenedEntry, SourceReader } from '../core/ports.ts';
 import { formatUri, type S3Uri } from '../core/uri.ts';
 import { type AclUse, aclUse } from './s3/acl-use.ts';
+import type { ObjectAnswer } from './s3/answer-headers.ts';
 import { attributesDiffer, attributesOf, type SeparateAttributes } from './s3/attributes.ts';
-import { bodyOf, readPinned } from './s3/content.ts';
+import { bodyOf, type PinnedObject, readPinned } from './s3/content.ts';
 import { getObject } from './s3/get.ts';
 import { displayObject, objectKeyOf } from './s3/keys.ts';
 import { fingerprintOf, listObjects, peekObjects, readFingerprint } from './s3/listing.ts';
+import { type PlainAnswer, type PlainGets, plainGets, type SentRequest } from './s3/plain-get.ts';
 import { readSettings } from './s3/settings.ts';
 import { s3Writer } from './s3/writer.ts';
 
@@ -35,12 +31,12 @@ export function s3Source(client: S3Client, uri: S3Uri): ListedTarget {
 }
 
 function s3Reader(client: S3Client, uri: S3Uri): SourceReader {
-  const acls = aclUse(client, uri);
+  const reader = { client, uri, acls: aclUse(client, uri), plain: plainGets(client) };
   return {
     uri: formatUri(uri),
     list: (range) => listObjects(client, uri, range),
     peek: (range) => peekObjects(client, uri, range),
-    open: (listed) => open({ client, uri, acls }, listed),
+    open: (listed) => open(reader, listed),
     settings: () => readSettings(client, uri),
     attributesDiffer,
   };
@@ -50,6 +46,15 @@ interface Reader {
   readonly client: S3Client;
   readonly uri: S3Uri;
   readonly acls: AclUse;
+  readonly plain: PlainGets;
+}
+
+/** An answer whose content is still to be read. */
+interface Got {
+  readonly response: ObjectAnswer;
+  content(object: PinnedObject): Content;
+  /** Lets go of the content. */
+  drop(): void;
 }
 
 async function open(reader: Reader, listed: ListedEntry): Promise<OpenedEntry> {
@@ -67,19 +72,20 @@ async function open(reader: Reader, listed: ListedEntry): Promise<OpenedEntry> {
 
 /** One attempt; `again` says why it came to nothing and another is due. */
 async function openOnce(
-  { client, uri, acls }: Reader,
+  { client, uri, acls, plain }: Reader,
   listed: ListedEntry,
   pin: string | undefined,
   name: string,
 ): Promise<OpenedEntry | { readonly again: string }> {
   const object = { Bucket: uri.bucket, Key: objectKeyOf(uri, listed.key) };
-  let body: Readable | undefined;
+  let got: Got | undefined;
   try {
-    const response = await getObject(client, { ...object, ...(pin === undefined ? {} : { IfMatch: pin }) });
-    body = bodyOf(response, name);
+    if (pin !== undefined) got = gotPlain(await plain.find(object.Key, pin, listed.sizeBytes));
+    got ??= await get({ client, plain }, { ...object, ...(pin === undefined ? {} : { IfMatch: pin }) }, name);
+    const { response } = got;
     const state = stateOf(response, listed);
     if (typeof state === 'string') {
-      body.destroy();
+      got.drop();
       return { again: state };
     }
     const version = response.VersionId === undefined ? {} : { VersionId: response.VersionId };
@@ -90,21 +96,41 @@ async function openOnce(
     if (response.VersionId === undefined && ('tags' in attributes || 'grants' in attributes))
       await client.send(new HeadObjectCommand({ ...object, IfMatch: etag }));
     const pinned = { bucket: uri.bucket, key: object.Key, etag, versionId: response.VersionId, sizeBytes, name };
-    return {
-      state: 'open',
-      fingerprint: fingerprintOf(state),
-      sizeBytes,
-      attributes,
-      content: readPinned(client, pinned, body),
-    };
+    return { state: 'open', fingerprint: fingerprintOf(state), sizeBytes, attributes, content: got.content(pinned) };
   } catch (error) {
-    body?.destroy();
+    got?.drop();
     return answerTo(error, listed, name);
   }
 }
 
+/** The SDK's answer; how it asked is what `plain` learns from. */
+async function get(
+  { client, plain }: Pick<Reader, 'client' | 'plain'>,
+  input: { readonly Bucket: string; readonly Key: string; readonly IfMatch?: string },
+  name: string,
+): Promise<Got> {
+  let sent: SentRequest | undefined;
+  const response = await getObject(client, input, (last) => {
+    sent = last;
+  });
+  const body = bodyOf(response, name);
+  if (sent !== undefined) await plain.learn(input.Key, sent);
+  return {
+    response,
+    content: (pinned) => readPinned(client, pinned, body),
+    drop: () => {
+      body.destroy();
+    },
+  };
+}
+
+function gotPlain(found: PlainAnswer | undefined): Got | undefined {
+  if (found === undefined) return undefined;
+  return { response: found.answer, content: () => found.content, drop: () => undefined };
+}
+
 /** The state that a response shows, or why it cannot be the listed object: a 200 may carry an error instead of the object. */
-function stateOf(response: GetObjectCommandOutput, listed: ListedEntry) {
+function stateOf(response: ObjectAnswer, listed: ListedEntry) {
   const { ETag: etag, ContentLength: sizeBytes, LastModified: modifiedAt, StorageClass: storageClass } = response;
   if (etag === undefined || sizeBytes === undefined || modifiedAt === undefined)
     return `S3 answered ${MAX_ATTEMPTS} times without the object's ETag, size or time; run again`;
@@ -116,7 +142,7 @@ function stateOf(response: GetObjectCommandOutput, listed: ListedEntry) {
 async function readSeparate(
   client: S3Client,
   object: { readonly Bucket: string; readonly Key: string; readonly VersionId?: string },
-  response: GetObjectCommandOutput,
+  response: ObjectAnswer,
   aclsInUse: boolean,
 ): Promise<SeparateAttributes> {
   const tagged = (response.TagCount ?? 0) > 0;

@@ -7,9 +7,10 @@
  * STANDARD), `websiteRedirect`, `encryption: { algorithm, kmsKeyId?, bucketKey? }` (KMS only), `objectLock: { mode?, retainUntil?,
  * legalHold? }`, `grants: [[grantee, permission]…]` (`owner`, `id=…`, `uri=…` or `emailAddress=…`), where the ACL is not the default.
  */
-import type { GetObjectCommandOutput, Grant, Tag } from '@aws-sdk/client-s3';
+import type { Grant, Tag } from '@aws-sdk/client-s3';
 import { canonicalJson } from '../../core/canonical-json.ts';
 import type { Attributes, Json } from '../../core/entry.ts';
+import type { ObjectAnswer } from './answer-headers.ts';
 
 /** What takes requests of its own to know. */
 export interface SeparateAttributes {
@@ -19,7 +20,7 @@ export interface SeparateAttributes {
 }
 
 /** The attributes of an object, from the headers of its GET and what was asked for besides. */
-export function attributesOf(response: GetObjectCommandOutput, { tags, acl }: SeparateAttributes): Attributes {
+export function attributesOf(response: ObjectAnswer, { tags, acl }: SeparateAttributes): Attributes {
   const metadata = Object.entries(response.Metadata ?? {}).sort(byName);
   return present({
     type: 'object',
@@ -40,14 +41,14 @@ export function attributesOf(response: GetObjectCommandOutput, { tags, acl }: Se
   });
 }
 
-function encryptionOf(response: GetObjectCommandOutput): Attributes | undefined {
+function encryptionOf(response: ObjectAnswer): Attributes | undefined {
   const { ServerSideEncryption: algorithm, SSEKMSKeyId: kmsKeyId, BucketKeyEnabled: bucketKey } = response;
   // AES256 is what S3 does with every object that asks for nothing.
   if (algorithm === undefined || algorithm === 'AES256') return undefined;
   return present({ algorithm, kmsKeyId, bucketKey: bucketKey === true ? true : undefined });
 }
 
-function objectLockOf(response: GetObjectCommandOutput): Attributes | undefined {
+function objectLockOf(response: ObjectAnswer): Attributes | undefined {
   const { ObjectLockMode: mode, ObjectLockRetainUntilDate: until, ObjectLockLegalHoldStatus: hold } = response;
   const lock = present({ mode, retainUntil: until?.toISOString(), legalHold: hold === 'ON' ? hold : undefined });
   return Object.keys(lock).length === 0 ? undefined : lock;

@@ -5,13 +5,19 @@ import {
   type GetObjectCommandOutput,
   type S3Client,
 } from '@aws-sdk/client-s3';
+import type { SentRequest } from './plain-get.ts';
 
 /** Checksums that S3 keeps and the SDK cannot compute; it would refuse an object for having one. */
 const UNKNOWN_CHECKSUM = /^x-amz-checksum-(sha512|xxhash\d+)$/;
 /** On a range, some stores send the checksum of the whole. */
 const ANY_CHECKSUM = /^x-amz-checksum-/;
 
-export function getObject(client: S3Client, input: GetObjectCommandInput): Promise<GetObjectCommandOutput> {
+/** @param onSent Is given each request that goes out for it, the last one last. */
+export function getObject(
+  client: S3Client,
+  input: GetObjectCommandInput,
+  onSent: (sent: SentRequest) => void = () => undefined,
+): Promise<GetObjectCommandOutput> {
   const command = new GetObjectCommand({ ...input, ChecksumMode: 'ENABLED' });
   // Last in its step, so that the SDK's own middleware, further out, never sees these headers.
   command.middlewareStack.add(withoutIdleChecksums, {
@@ -19,7 +25,21 @@ export function getObject(client: S3Client, input: GetObjectCommandInput): Promi
     priority: 'low',
     name: 'knownChecksums',
   });
+  // Where the SDK has done all that it does to a request; outside of what the client has at its end, which counts requests.
+  command.middlewareStack.addRelativeTo(watch(onSent), {
+    relation: 'after',
+    toMiddleware: 'deserializerMiddleware',
+    name: 'sentRequests',
+  });
   return client.send(command);
+}
+
+function watch(onSent: (sent: SentRequest) => void) {
+  return <Args extends { readonly request: unknown }, Result>(next: (args: Args) => Promise<Result>) =>
+    (args: Args): Promise<Result> => {
+      onSent({ request: args.request, send: (request) => next({ ...args, request }) });
+      return next(args);
+    };
 }
 
 function withoutIdleChecksums<
