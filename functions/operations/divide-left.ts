@@ -3,6 +3,7 @@ import { decodeKey, type EntryKey, type KeyRange } from '../core/entry.ts';
 import { type Deadline, PEEKED_KEYS, type SourceReader, type WorkPlace } from '../core/ports.ts';
 import { rangesAt, SHARD_ENTRIES } from './divide-source.ts';
 import { mapInOrder } from './map-in-order.ts';
+import { probeBounds } from './probe-bounds.ts';
 import { type Round, readParts } from './read-parts.ts';
 
 type Peek = NonNullable<SourceReader['peek']>;
@@ -10,8 +11,9 @@ type Peek = NonNullable<SourceReader['peek']>;
 /** Rounds of shards that a snapshot has at most. In the last no worker leaves anything: each goes on with its cursor, as long as it takes. */
 export const MAX_ROUNDS = 8;
 
-/** Remainders that are divided side by side. */
+/** Remainders that are divided side by side, and the requests of each. */
 const REMAINDERS = 16;
+const PROBES = 4;
 
 /** Below this what is left is handed on undivided: shards that are too large are divided in the next round. */
 const MARGIN_MILLIS = 30_000;
@@ -44,7 +46,7 @@ const keyOf = (text: string | undefined): EntryKey | undefined => (text === unde
 async function boundsWithin({ range, pace }: Remainder, peek: Peek): Promise<readonly EntryKey[]> {
   const shardEntries = Math.min(SHARD_ENTRIES, Math.max(1, pace));
   const keys = await peek(range);
-  // Behind the last of so many keys there may be more, else not.
-  const inside = keys.length < PEEKED_KEYS ? keys.slice(0, -1) : keys;
-  return inside.filter((_, at) => (at + 1) % shardEntries === 0);
+  // All that is left is known then, key by key.
+  if (keys.length < PEEKED_KEYS) return keys.slice(0, -1).filter((_, at) => (at + 1) % shardEntries === 0);
+  return probeBounds(peek, range, { shardEntries: Math.max(PEEKED_KEYS, shardEntries), sideBySide: PROBES });
 }

@@ -3,6 +3,7 @@ import { type EntryKey, encodeKey, type KeyRange, keyFromLatin1 } from '../core/
 import type { Manifest } from '../core/manifest.ts';
 import type { TakeSnapshotInput } from '../core/messages.ts';
 import type { Source } from '../core/ports.ts';
+import { probeBounds } from './probe-bounds.ts';
 import type { Staging } from './stage-entries.ts';
 
 /** Entries that one worker handles; a source of fewer has one shard. Each further shard costs the listing one page that is not full: 1 % of its pages. */
@@ -14,9 +15,17 @@ export const SHARD_ENTRIES = 100_000;
  */
 export const MAX_SHARD_ENTRIES = 3 * SHARD_ENTRIES;
 
-/** Keys at which to divide a source that is not staged, by what its chain holds. A place that cannot be looked into is listed by one worker. */
-export function boundsOfSource(source: Source, chain: readonly Manifest[]): EntryKey[] {
-  return 'list' in source && source.peek !== undefined ? boundsOfChain(chain) : [];
+/** Requests that look for bounds side by side. */
+const PROBES = 16;
+
+/**
+ * Keys at which to divide a source that is not staged: by what its chain holds, or by looking into it here and there where there is none. A place
+ * that cannot be looked into is listed by one worker.
+ */
+export async function boundsOfSource(source: Source, chain: readonly Manifest[]): Promise<EntryKey[]> {
+  if (!('list' in source) || source.peek === undefined) return [];
+  if (chain.length > 0) return boundsOfChain(chain);
+  return probeBounds(source.peek, {}, { shardEntries: SHARD_ENTRIES, sideBySide: PROBES });
 }
 
 /**

@@ -53,7 +53,7 @@ export async function takeInventory(
   if (cursor === undefined) {
     const { inventory, start, base } = await describe(taking, source, ports);
     if (start === undefined) {
-      const bounds = boundsOfSource(source, base.reference);
+      const bounds = await boundsOfSource(source, base.reference);
       return finish(taking, inventory, rangesAt(bounds), ports);
     }
     await putInventory(ports.work, taking.work, inventory);

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type EntryKey, keyFromText } from '../../functions/core/entry.ts';
 import { IntegrityError } from '../../functions/core/errors.ts';
+import { sha256Hex } from '../../functions/core/ids.ts';
 import type { InventoryTaken, SourceWork, TakeSnapshotInput } from '../../functions/core/messages.ts';
 import type { Deadline, Ports } from '../../functions/core/ports.ts';
 import { commitSnapshot } from '../../functions/operations/commit-snapshot.ts';
@@ -133,6 +134,19 @@ describe('what a worker leaves', () => {
     await takeAll(world, next, impatient(4));
     expect((await commitSnapshot({ ...source, inventory: next }, world.ports)).status).toBe('committed');
     expect((await manifestOf(world)).counts.entries).toBe(40);
+  });
+
+  it('is divided by looks here and there where it is more than one look shows', async () => {
+    const world = makeWorld();
+    for (let at = 0; at < 6000; at += 1) world.source.put(sha256Hex(String(at)).slice(0, 1 + (at % 20)), '');
+    const source = await begin(world);
+    const inventory = await world.inventoryOf(source);
+    await takeAll(world, inventory, impatient(1000));
+    const second = await divide(world, source, inventory);
+    expect(second.shards).toBeGreaterThanOrEqual(3);
+    await takeAll(world, second);
+    expect((await commitSnapshot({ ...source, inventory: second }, world.ports)).status).toBe('committed');
+    expect((await manifestOf(world)).counts.entries).toBe(world.source.entries.size);
   });
 
   it('is numbered on from the shards that were there', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { keyFromText } from '../../functions/core/entry.ts';
 import type { Manifest, SegmentRef } from '../../functions/core/manifest.ts';
 import type { Source } from '../../functions/core/ports.ts';
 import {
@@ -101,8 +102,27 @@ describe('a source that cannot be looked into', () => {
     ['a table', memoryTable('dynamodb://orders')],
   ];
 
-  it.each(sources)('is listed by one worker, whatever its chain says: %s', (_, source) => {
-    expect(boundsOfSource(source, [fullOf(2_000_000)])).toEqual([]);
-    expect(boundsOfSource(source, [])).toEqual([]);
+  it.each(sources)('is listed by one worker, whatever its chain says: %s', async (_, source) => {
+    expect(await boundsOfSource(source, [fullOf(2_000_000)])).toEqual([]);
+    expect(await boundsOfSource(source, [])).toEqual([]);
+  });
+});
+
+describe('a source without a chain', () => {
+  it('is looked into by one request where it is small', async () => {
+    const source = memoryTarget('s3://bucket/');
+    for (let at = 0; at < 999; at += 1) source.put(nameOf(at), '');
+    expect(await boundsOfSource(source, [])).toEqual([]);
+    expect([source.peeks, source.lists]).toEqual([1, 0]);
+  });
+
+  it('is not looked into where it has one', async () => {
+    const source = memoryTarget('s3://bucket/');
+    source.put('x', '');
+    expect((await boundsOfSource(source, [fullOf(400_000)])).map(String)).toEqual(
+      boundsOfChain([fullOf(400_000)]).map(String),
+    );
+    expect(source.peeks).toBe(0);
+    expect(boundsOfChain([fullOf(400_000)])[0]).toBe(keyFromText(nameOf(119_999)));
   });
 });
