@@ -21,7 +21,8 @@ export function compressInBackground(plain: Uint8Array): Promise<Body> {
       engine.read(); // Whatever has come out and was not handed over yet.
       // It is never ended, which would add an empty frame.
       engine.destroy();
-      resolve(chooseBody(plain, Buffer.concat(parts)));
+      const [whole = Buffer.alloc(0), ...more] = parts;
+      resolve(chooseBody(plain, more.length === 0 ? whole : Buffer.concat(parts)));
     });
   });
 }
