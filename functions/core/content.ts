@@ -1,4 +1,4 @@
-/** The content of an entry: whole, where it is small and at hand, or in pieces that can be read once. */
+/** The content of an entry: whole, where it is small and at hand, or in pieces that can be read once, each good until the next is asked for. */
 export type Content = Buffer | AsyncIterable<Uint8Array>;
 
 /** The pieces, for a `for await`. */

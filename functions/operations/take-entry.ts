@@ -39,7 +39,7 @@ export async function openSmall(
       if (opened.state !== 'open' || opened.sizeBytes >= CUT_FROM_BYTES) return opened;
       if (Buffer.isBuffer(opened.content)) return opened;
       const parts: Uint8Array[] = [];
-      for await (const bytes of opened.content) parts.push(bytes);
+      for await (const bytes of opened.content) parts.push(Buffer.from(bytes));
       return { ...opened, content: Buffer.concat(parts) };
     } catch (error) {
       if (!(error instanceof ConflictError)) throw error;

@@ -277,7 +277,7 @@ export async function readEntry(reader: SourceReader, line: ListedEntry | undefi
   const opened = await reader.open(line);
   if (opened.state !== 'open') throw new Error(`${displayKey(line.key)} is ${opened.state}`);
   const parts: Uint8Array[] = [];
-  for await (const part of piecesOf(opened.content)) parts.push(part);
+  for await (const part of piecesOf(opened.content)) parts.push(Buffer.from(part));
   return { ...opened, content: Buffer.concat(parts) };
 }
 

@@ -182,6 +182,7 @@ function canonical(value: unknown): string {
 function contentOf(content: Buffer, breaksOff: boolean, closed: () => void): AsyncIterable<Uint8Array> {
   let offset = 0;
   let open = true;
+  let piece = Buffer.alloc(0);
   const close = () => {
     if (open) closed();
     open = false;
@@ -191,14 +192,15 @@ function contentOf(content: Buffer, breaksOff: boolean, closed: () => void): Asy
     [Symbol.asyncIterator]: () => ({
       async next() {
         if (!open) return { done: true, value: undefined };
+        piece.fill(0); // It was good until now.
         if (offset >= end) {
           close();
           if (breaksOff) throw new ConflictError('the entry changed while it was read');
           return { done: true, value: undefined };
         }
-        const value = Buffer.from(content.subarray(offset, Math.min(end, offset + PIECE_BYTES)));
-        offset += value.length;
-        return { done: false, value };
+        piece = Buffer.from(content.subarray(offset, Math.min(end, offset + PIECE_BYTES)));
+        offset += piece.length;
+        return { done: false, value: piece };
       },
       async return() {
         close();

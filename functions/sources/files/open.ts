@@ -139,18 +139,31 @@ function readSmall(fd: number, sizeBytes: number): Buffer | undefined {
 }
 
 async function* readPieces(fd: number, pinned: Pinned): AsyncGenerator<Uint8Array> {
+  const sizeBytes = Number(pinned.stats.size);
+  // Two by turns: one is read into while the other is in use. Fresh ones would cost more than the reading.
+  let [next, other]: (Buffer | undefined)[] = [];
+  const readAt = async (offset: number) => {
+    const length = Math.min(READ_BYTES, sizeBytes - offset);
+    const into = next ?? Buffer.allocUnsafeSlow(length);
+    [next, other] = [other, into];
+    const { bytesRead } = await readAsync(fd, into, 0, length, offset);
+    return into.subarray(0, bytesRead);
+  };
+  let reading = readAt(0);
   try {
-    for (let offset = 0; offset < Number(pinned.stats.size); ) {
-      const length = Math.min(READ_BYTES, Number(pinned.stats.size) - offset);
-      const { bytesRead, buffer } = await readAsync(fd, Buffer.allocUnsafe(length), 0, length, offset);
-      if (bytesRead === 0) throw changeOf(pinned);
-      offset += bytesRead;
-      yield buffer.subarray(0, bytesRead);
+    for (let offset = 0; offset < sizeBytes; ) {
+      const piece = await reading;
+      if (piece.length === 0) throw changeOf(pinned);
+      offset += piece.length;
+      if (offset < sizeBytes) reading = readAt(offset);
+      reading.catch(() => undefined); // Seen when its turn comes.
+      yield piece;
     }
     if (!sameVersion(pinned.stats, fstatSync(fd, { bigint: true }))) throw changeOf(pinned);
   } catch (error) {
     throw diskError(error, `${pinned.place.uri}: ${displayKey(pinned.key)} cannot be read`);
   } finally {
+    await reading.catch(() => undefined); // Whatever it gives, nobody waits for it: but the file must stay open until then.
     closeSync(fd);
   }
 }
