@@ -32,7 +32,7 @@ const PACKAGES: Readonly<Record<string, RegExp>> = {
   sources:
     /^(node:.*|zod|tar-stream|@aws-sdk\/checksums\/crc|@aws-sdk\/client-(s3|dynamodb|application-auto-scaling|lambda|ssm|secrets-manager))$/,
   stores: /^(node:.*|zod|@aws-sdk\/client-s3)$/,
-  catalogue: /^(node:.*|zod|@aws-sdk\/client-dynamodb)$/,
+  catalogue: /^(node:.*|zod|classic-level|@aws-sdk\/client-dynamodb)$/,
 };
 
 const folderOf = (file: string): string => {

@@ -1,14 +1,13 @@
-/** The catalogue: the index over runs, recovery points and proofs, in one DynamoDB table. Always rebuildable from the vaults. */
-import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+/** The catalogue: the index over runs, recovery points and proofs, in one table. Always rebuildable from the vaults. */
 import type { ContentIndex, Leases, Proofs, RecoveryPoints, Runs, RunUsage } from '../core/catalogue-ports.ts';
 import type { Lease } from '../core/catalogue-records.ts';
-import { dynamoContentIndex } from './content-index.ts';
-import { dynamoLeases, listHeldLeases } from './leases.ts';
-import { dynamoProofs } from './proofs.ts';
-import { dynamoRecoveryPoints } from './recovery-points.ts';
-import { dynamoRunUsage } from './run-usage.ts';
-import { dynamoRuns } from './runs.ts';
-import { dynamoTable, type TableOptions } from './table.ts';
+import { contentIndexIn } from './content-index.ts';
+import { leasesIn, listHeldLeases } from './leases.ts';
+import { proofsIn } from './proofs.ts';
+import { recoveryPointsIn } from './recovery-points.ts';
+import { runUsageIn } from './run-usage.ts';
+import { runsIn } from './runs.ts';
+import type { Table } from './table.ts';
 
 export interface Catalogue {
   readonly leases: Leases;
@@ -19,25 +18,20 @@ export interface Catalogue {
   readonly contentIndex: ContentIndex;
 }
 
-export interface DynamoCatalogue extends Catalogue {
+export interface TableCatalogue extends Catalogue {
   /** Every lease that was taken and not released, expired ones too. */
   readonly heldLeases: () => AsyncIterable<Lease>;
 }
 
-/** The catalogue in table `tableName`, made as `catalogueTableDefinition` (`keys.ts`) says. */
-export function dynamoCatalogue(
-  client: DynamoDBClient,
-  tableName: string,
-  options: TableOptions = {},
-): DynamoCatalogue {
-  const table = dynamoTable(client, tableName, options);
+/** The catalogue in a table. */
+export function catalogueIn(table: Table): TableCatalogue {
   return {
-    leases: dynamoLeases(table),
-    runs: dynamoRuns(table),
-    usage: dynamoRunUsage(table),
-    recoveryPoints: dynamoRecoveryPoints(table),
-    proofs: dynamoProofs(table),
-    contentIndex: dynamoContentIndex(table),
+    leases: leasesIn(table),
+    runs: runsIn(table),
+    usage: runUsageIn(table),
+    recoveryPoints: recoveryPointsIn(table),
+    proofs: proofsIn(table),
+    contentIndex: contentIndexIn(table),
     heldLeases: () => listHeldLeases(table),
   };
 }

@@ -14,7 +14,7 @@ export const indexedChunkSchema: z.ZodType<IndexedChunk> = z.object({
   plainBytes: size,
 });
 
-export function dynamoContentIndex(table: Table): ContentIndex {
+export function contentIndexIn(table: Table): ContentIndex {
   return {
     // Not consistent: the index is a hint, and half the price matters at one read a chunk.
     async find(vault, indexKeys) {

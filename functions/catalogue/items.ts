@@ -42,6 +42,11 @@ const ITEMS_PER_PAGE = 100;
 /** A key in words, for messages and maps. */
 export const nameOf = (key: Key): string => `${key.pk}/${key.sk}`;
 
+/** One for each key, the last of them: a batch may not name a key twice. */
+export function distinct<T extends Key>(items: readonly T[]): readonly T[] {
+  return [...new Map(items.map((item) => [nameOf(item), item])).values()];
+}
+
 /** The condition as PutItem takes it. */
 export function conditionInput(condition: PutCondition) {
   const token = (expression: string, value: number) => ({

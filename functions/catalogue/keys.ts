@@ -105,7 +105,7 @@ export const restoreByTime = (restoreId: string, startedAt: string): IndexKey =>
 
 export const chunkKey = (vault: string, indexKey: string): Key => ({ pk: `CHUNK#${vault}#${indexKey}`, sk: 'CHUNK' });
 
-/** The table as it is created, on demand: what serverless.yml, the embedded catalogue and the tests agree on. */
+/** The table as it is created, on demand: what serverless.yml and the tests agree on. */
 export function catalogueTableDefinition(tableName: string) {
   const index = (name: string) => ({
     IndexName: name,

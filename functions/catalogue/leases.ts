@@ -23,7 +23,7 @@ type StoredLease = z.infer<typeof storedLeaseSchema>;
 // A write loses only to another write on the same source; whoever loses this often is refused, and its run counts as overlapped.
 const ATTEMPTS = 10;
 
-export function dynamoLeases(table: Table): Leases {
+export function leasesIn(table: Table): Leases {
   async function read(sourceId: SourceId) {
     const { item, now } = await table.get(leaseKey(sourceId));
     const stored = item === undefined ? undefined : decodeRecord(storedLeaseSchema, item);

@@ -7,7 +7,7 @@ import { pointPartition, RESTORES, restoreByTime, restoreKey, VERIFICATION_PREFI
 import { decodeRecord, encodeRecord } from './records.ts';
 import type { Table } from './table.ts';
 
-export function dynamoProofs(table: Table): Proofs {
+export function proofsIn(table: Table): Proofs {
   return {
     async recordVerification(verification) {
       const { recoveryPointId: id, finishedAt } = verification;

@@ -19,7 +19,7 @@ import type { Table } from './table.ts';
 /** Whose a recovery point is: leads from its id to its record. */
 const ownerSchema = z.object({ sourceId: recoveryPointSchema.shape.sourceId });
 
-export function dynamoRecoveryPoints(table: Table): RecoveryPoints {
+export function recoveryPointsIn(table: Table): RecoveryPoints {
   return {
     async put(point) {
       const id = point.recoveryPointId;

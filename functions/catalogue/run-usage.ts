@@ -6,7 +6,7 @@ import { nameOf } from './items.ts';
 import { runUsageKey } from './keys.ts';
 import type { Table } from './table.ts';
 
-export function dynamoRunUsage(table: Table): RunUsage {
+export function runUsageIn(table: Table): RunUsage {
   return {
     async add(runId, usage) {
       const amounts = Object.entries(usage);

@@ -9,7 +9,7 @@ import { planPartition, runByPlan, runKey, runPartition, SOURCE_PREFIX, sourceRu
 import { decodeRecord, encodeRecord } from './records.ts';
 import type { Table } from './table.ts';
 
-export function dynamoRuns(table: Table): Runs {
+export function runsIn(table: Table): Runs {
   const unknownRun = (runId: RunId) =>
     new NotFoundError(`run ${runId} is not in the catalogue`, { context: { runId } });
 

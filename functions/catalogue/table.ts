@@ -1,4 +1,4 @@
-/** One DynamoDB table of records: single-item writes, consistent reads, every list to its last page. */
+/** One table of records: single-item writes, consistent reads, every list to its last page; here in DynamoDB, in `level-table.ts` embedded. */
 import { setTimeout as sleepMillis } from 'node:timers/promises';
 import {
   type AttributeValue,
@@ -18,6 +18,7 @@ import type { Clock } from '../core/ports.ts';
 import {
   additionInput,
   conditionInput,
+  distinct,
   marshal,
   type NewItem,
   nameOf,
@@ -33,7 +34,7 @@ import type { Key } from './keys.ts';
 import { storeTimeOf } from './store-time.ts';
 
 export interface TableOptions {
-  /** The store's clock where the store does not tell its time (an embedded one, a mock); without it such a store is refused. */
+  /** The store's clock where the store does not tell its time (a mock); without it such a store is refused. */
   readonly clock?: Clock;
   readonly sleep?: (millis: number) => Promise<unknown>;
 }
@@ -202,11 +203,6 @@ export function dynamoTable(client: DynamoDBClient, tableName: string, options: 
     deleteMany: (keys) =>
       writeMany(distinct(keys).map(({ pk, sk }) => ({ DeleteRequest: { Key: marshal({ pk, sk }) } }))),
   };
-}
-
-/** One for each key, the last of them: a batch may not name a key twice. */
-function distinct<T extends Key>(items: readonly T[]): readonly T[] {
-  return [...new Map(items.map((item) => [nameOf(item), item])).values()];
 }
 
 function* batches<T>(items: readonly T[], size: number): Generator<readonly T[]> {

@@ -1,7 +1,7 @@
 /** The catalogue of a command: embedded in this process, a table that the plan file names, or that of a deployed stack. */
 import type { HoldfastConfig } from '../core/plan.ts';
 import type { DeployedStack } from '../runtime/deployed-stack.ts';
-import { catalogueOver, type OpenCatalogue, openDeployedCatalogue } from '../runtime/local-places.ts';
+import type { OpenCatalogue } from '../runtime/local-places.ts';
 import { openEmbeddedCatalogue } from './embedded-catalogue.ts';
 
 export interface LocalCatalogue extends OpenCatalogue {
@@ -22,7 +22,8 @@ export async function openLocalCatalogue(
 ): Promise<LocalCatalogue> {
   const table =
     config.catalogue === 'embedded' ? await stack?.catalogueTable() : config.catalogue.slice('dynamodb://'.length);
-  if (table !== undefined) return { ...openDeployedCatalogue(table), table, embedded: false };
-  const { client, tableName, close } = await openEmbeddedCatalogue(folder);
-  return { catalogue: catalogueOver(client, tableName), table: undefined, embedded: true, close };
+  if (table === undefined) return { ...(await openEmbeddedCatalogue(folder)), table: undefined, embedded: true };
+  // Loaded only here: the AWS client is most of what a command would otherwise load.
+  const { openDeployedCatalogue } = await import('../runtime/deployed-catalogue.ts');
+  return { ...openDeployedCatalogue(table), table, embedded: false };
 }

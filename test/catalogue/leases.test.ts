@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { expect, test } from 'vitest';
-import { dynamoCatalogue } from '../../functions/catalogue/catalogue.ts';
+import { dynamoCatalogue } from '../../functions/catalogue/dynamo-catalogue.ts';
 import { ConflictError, IntegrityError } from '../../functions/core/errors.ts';
 import { runId, sourceId } from '../fixtures/catalogue-samples.ts';
 

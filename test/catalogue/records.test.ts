@@ -1,7 +1,7 @@
 import { DynamoDBClient, GetItemCommand, PutItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
 import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, expect, test } from 'vitest';
-import { dynamoCatalogue } from '../../functions/catalogue/catalogue.ts';
+import { dynamoCatalogue } from '../../functions/catalogue/dynamo-catalogue.ts';
 import { catalogueTableDefinition } from '../../functions/catalogue/keys.ts';
 import { IntegrityError, InvalidInputError } from '../../functions/core/errors.ts';
 import { drain, runId, samplePoint, sampleRun, sourceId } from '../fixtures/catalogue-samples.ts';

@@ -1,6 +1,6 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe } from 'vitest';
-import { dynamoCatalogue } from '../../functions/catalogue/catalogue.ts';
+import { dynamoCatalogue } from '../../functions/catalogue/dynamo-catalogue.ts';
 import { createCatalogueTable, describeCatalogue } from '../contracts/catalogue.ts';
 import { type Emulator, emulatorEnv, startDynamoDbLocal, startMoto } from './services.ts';
 

@@ -4,20 +4,14 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { DynamoDBClient, ListTablesCommand } from '@aws-sdk/client-dynamodb';
+import { ClassicLevel } from 'classic-level';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { dynamoCatalogue } from '../../functions/catalogue/catalogue.ts';
 import { ConflictError, IntegrityError, TransientError } from '../../functions/core/errors.ts';
-import {
-  type EmbeddedCatalogue,
-  freeAbandonedLeases,
-  openEmbeddedCatalogue,
-} from '../../functions/local/embedded-catalogue.ts';
-import { createCatalogueTable, describeCatalogue } from '../contracts/catalogue.ts';
+import { freeAbandonedLeases, openEmbeddedCatalogue } from '../../functions/local/embedded-catalogue.ts';
+import { describeCatalogue } from '../contracts/catalogue.ts';
 import { drain, numbers, runId, samplePoint, sampleRun, sourceId } from '../fixtures/catalogue-samples.ts';
 
 let folder: string;
-let shared: EmbeddedCatalogue;
 let directories = 0;
 const newDirectory = (): string => {
   directories += 1;
@@ -25,10 +19,8 @@ const newDirectory = (): string => {
 };
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'holdfast-catalogue-'));
-  shared = await openEmbeddedCatalogue(join(folder, 'shared'));
 });
 afterAll(async () => {
-  await shared.close();
   await rm(folder, { recursive: true });
 });
 
@@ -41,16 +33,13 @@ async function open(directory: string, options: { readonly waitMillis?: number }
     return closed;
   };
   onTestFinished(close);
-  return { ...dynamoCatalogue(opened.client, opened.tableName), client: opened.client, close };
+  return { ...opened.catalogue, close };
 }
 
 describe('the embedded catalogue', () => {
-  let tables = 0;
   describeCatalogue('as a catalogue', async () => {
-    tables += 1;
-    const tableName = `table-${tables}`;
-    await createCatalogueTable(shared.client, tableName);
-    return { catalogue: dynamoCatalogue(shared.client, tableName), dispose: async () => {} };
+    const { catalogue, close } = await openEmbeddedCatalogue(newDirectory());
+    return { catalogue, dispose: close };
   });
 
   test('what was written is there after it was closed and opened again', async () => {
@@ -83,21 +72,6 @@ describe('the embedded catalogue', () => {
     }
   });
 
-  test('only the process itself is heard on its port', async () => {
-    const endpoint = await shared.client.config.endpoint?.();
-    if (endpoint === undefined) throw new Error('the client has an endpoint');
-    const credentials = { accessKeyId: 'somebody-else', secretAccessKey: 'embedded' };
-    const stranger = new DynamoDBClient({ endpoint, region: 'us-east-1', credentials });
-    onTestFinished(() => stranger.destroy());
-    expect(endpoint.hostname).toBe('127.0.0.1');
-    await expect(stranger.send(new ListTablesCommand({}))).rejects.toMatchObject({
-      $metadata: { httpStatusCode: 403 },
-    });
-    const plain = await fetch(`http://${endpoint.hostname}:${endpoint.port}/`);
-    expect(plain.status).toBe(403);
-    expect((await shared.client.send(new ListTablesCommand({}))).TableNames).toContain('holdfast-catalogue');
-  });
-
   test('a second opening waits no longer than it was told, and says what to do', async () => {
     const directory = newDirectory();
     await open(directory);
@@ -117,10 +91,23 @@ describe('the embedded catalogue', () => {
 
   test('a making that was cut short is begun anew', async () => {
     const directory = newDirectory();
-    await mkdir(join(directory, 'data.new'), { recursive: true });
-    await writeFile(join(directory, 'data.new', 'CURRENT'), 'MANIFEST-0');
+    await mkdir(join(directory, 'data'), { recursive: true });
+    await writeFile(join(directory, 'data', 'MANIFEST-000001'), 'cut sh');
     const { runs } = await open(directory);
     expect((await runs.start(sampleRun(1))).created).toBe(true);
+  });
+
+  test('a database that is no catalogue of this format is refused, and not taken for an empty one', async () => {
+    const directory = newDirectory();
+    const other = new ClassicLevel(join(directory, 'data'));
+    await other.put('some', 'thing');
+    await other.close();
+    await expect(openEmbeddedCatalogue(directory)).rejects.toThrow(
+      'was made by another version of holdfast; move that directory away and run holdfast catalogue rebuild',
+    );
+    await other.open();
+    expect(await other.keys().all()).toEqual(['some']);
+    await other.close();
   });
 
   test('damaged files are an IntegrityError that says what to do, and the lock is given up', async () => {

@@ -8,10 +8,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createRequire } from 'node:module';
 import { text } from 'node:stream/consumers';
 import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { dynamoCatalogue } from '../../functions/catalogue/dynamo-catalogue.ts';
+import { catalogueTableDefinition } from '../../functions/catalogue/keys.ts';
 import { createDescriptor, serializeDescriptor } from '../../functions/core/descriptor.ts';
 import { type MachineName, type MachineResult, runMachine } from '../../functions/local/engine.ts';
 import { localTasks } from '../../functions/local/tasks.ts';
-import { catalogueOver, catalogueTableDefinition } from '../../functions/runtime/local-places.ts';
 import { makeWorld, NO_HURRY, type WorldOptions } from '../fakes/world.ts';
 
 const dynalite: (options: { readonly createTableMs: number }) => Server = createRequire(import.meta.url)('dynalite');
@@ -68,7 +69,7 @@ export async function openAccount(options: WorldOptions) {
   });
   await client.send(new CreateTableCommand(catalogueTableDefinition(TABLE)));
   const world = makeWorld(options);
-  const { leases, runs, recoveryPoints, proofs, contentIndex } = catalogueOver(client, TABLE);
+  const { leases, runs, recoveryPoints, proofs, contentIndex } = dynamoCatalogue(client, TABLE);
   const clock = { now: () => new Date() };
   const ports = { ...world.ports, leases, runs, recoveryPoints, proofs, contentIndex, clock };
   const tasks = localTasks(ports, { before: () => {}, deadline: () => NO_HURRY, failed: () => {} });

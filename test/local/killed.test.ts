@@ -13,7 +13,7 @@ import { freeAbandonedLeases, openEmbeddedCatalogue } from '../../functions/loca
 import { runMachine } from '../../functions/local/engine.ts';
 import { localTasks } from '../../functions/local/tasks.ts';
 import { rebuildCatalogue } from '../../functions/operations/rebuild-catalogue.ts';
-import { catalogueOver, workPlaceIn } from '../../functions/runtime/local-places.ts';
+import { workPlaceIn } from '../../functions/runtime/local-places.ts';
 import { parsePlanFile } from '../../functions/runtime/plan-file.ts';
 import { wirePorts } from '../../functions/runtime/wiring.ts';
 import { filesBlobStore } from '../../functions/stores/files.ts';
@@ -61,7 +61,7 @@ const planOf = (folder: string) =>
 async function inProcess<T>(folder: string, killer: Killer, work: (ports: Ports) => Promise<T>): Promise<T> {
   const opened = await openEmbeddedCatalogue(join(folder, 'catalogue'));
   try {
-    const catalogue = catalogueOver(opened.client, opened.tableName);
+    const { catalogue } = opened;
     await freeAbandonedLeases(catalogue);
     const place = workPlaceIn(join(folder, 'work'));
     const wired = wirePorts({

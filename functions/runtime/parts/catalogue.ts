@@ -1,6 +1,6 @@
 /** The catalogue of the stack, in DynamoDB. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { dynamoCatalogue } from '../../catalogue/catalogue.ts';
+import { dynamoCatalogue } from '../../catalogue/dynamo-catalogue.ts';
 import { CLIENT_DEFAULTS } from '../clients.ts';
 import { ownMeter } from '../meter.ts';
 import { part } from './part.ts';
