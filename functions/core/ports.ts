@@ -238,13 +238,17 @@ export interface Ports {
   readonly config: HoldfastConfig;
   /** Opens a vault of the configuration by name, once per process. @throws InvalidInputError, NotFoundError (no descriptor), IntegrityError (wrong key). */
   readonly openVault: (name: string) => Promise<Vault>;
-  readonly openSource: (uri: string, options?: ReadOptions) => Source;
-  readonly openTarget: (uri: string, options?: WriteOptions) => Target;
+  /** Opening one promises nothing about the place itself: what reads or writes it says whether it is there. */
+  readonly openSource: (uri: string, options?: ReadOptions) => Promise<Source>;
+  readonly openTarget: (uri: string, options?: WriteOptions) => Promise<Target>;
   /**
    * A fresh place of the source's own kind for a verification to restore into; undefined where there is none (an S3 source without
    * `verify.sandbox` outside AWS). `dispose` removes the place with all that is in it.
    */
-  readonly openSandbox: (source: { readonly uri: string; readonly plan: string }, id: string) => Sandbox | undefined;
+  readonly openSandbox: (
+    source: { readonly uri: string; readonly plan: string },
+    id: string,
+  ) => Promise<Sandbox | undefined>;
   readonly work: WorkPlace;
   readonly leases: Leases;
   readonly runs: Runs;

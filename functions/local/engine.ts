@@ -3,13 +3,16 @@
  * catches, in this process.
  */
 import { randomUUID } from 'node:crypto';
-import { ExecutionAbortedError, ExecutionError, ExecutionTimeoutError, StateMachine } from 'aws-local-stepfunctions';
+import type { StateMachine as LibraryMachine } from 'aws-local-stepfunctions';
 import * as z from 'zod';
 import { messageOf } from '../core/errors.ts';
 import { type MachineName, type PreparedMachine, prepareMachine, type TaskTarget } from './engine-definition.ts';
+import { loadEngineLibrary } from './engine-library.ts';
 import { limitedTo, StatesError, type TaskGroup, taskGroup, toPayload, withinLimit } from './engine-tasks.ts';
 
 export type { MachineName } from './engine-definition.ts';
+
+const { ExecutionAbortedError, ExecutionError, ExecutionTimeoutError, StateMachine } = await loadEngineLibrary();
 
 /** What happens inside, as it happens; for progress and for tests. */
 export interface EngineEvent {
@@ -42,7 +45,7 @@ export type MachineResult =
   | { readonly status: 'SUCCEEDED'; readonly output: unknown }
   | { readonly status: 'FAILED'; readonly error: string; readonly cause: string };
 
-type LibraryJson = Parameters<StateMachine['run']>[0];
+type LibraryJson = Parameters<LibraryMachine['run']>[0];
 
 interface Run {
   readonly options: EngineOptions;
@@ -230,7 +233,7 @@ const EVENT_TYPES = {
 
 /** Hands the library's events on; they must be taken in any case, or they pile up. */
 async function follow(
-  events: ReturnType<StateMachine['run']>['eventLogs'],
+  events: ReturnType<LibraryMachine['run']>['eventLogs'],
   machine: string,
   onEvent: (event: EngineEvent) => void,
 ): Promise<void> {

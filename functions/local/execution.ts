@@ -3,11 +3,11 @@ import type { Json } from '../core/entry.ts';
 import { InvalidInputError } from '../core/errors.ts';
 import type { Deadline, Ports } from '../core/ports.ts';
 import type { Shell } from './console.ts';
-import { type MachineName, type MachineResult, runMachine } from './engine.ts';
+import type { MachineName, MachineResult } from './engine.ts';
 import { machineFailure } from './failure.ts';
 import type { Interruption } from './interruption.ts';
 import type { Progress } from './progress.ts';
-import { localTasks } from './tasks.ts';
+import type { TaskFrame } from './tasks.ts';
 
 export interface Execution {
   /** Whether the machines run in this process, or in the account (`--aws`), whose functions have keys of their own. */
@@ -37,19 +37,21 @@ export function inProcess(
 ): Execution {
   let origin: unknown;
   const budgetMillis = workerMillis(shell);
-  const tasks = localTasks(ports, {
+  const frame: TaskFrame = {
     before: () => interruption.check(),
     deadline: () => localDeadline(budgetMillis, interruption),
     failed: (error) => {
       origin = error;
     },
-  });
+  };
   return {
     where: 'here',
     async execute(machine, input, { resume } = {}) {
       if (resume !== undefined) interruption.resume = resume;
+      // The engine and all operations: what only looks around does without them.
+      const [{ runMachine }, { localTasks }] = await Promise.all([import('./engine.ts'), import('./tasks.ts')]);
       const result = await runMachine(machine, input, {
-        tasks,
+        tasks: localTasks(ports, frame),
         readWork: (key) => ports.work.get(key),
         retryDelayMillis: RETRY_DELAY_MILLIS,
       });

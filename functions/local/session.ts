@@ -7,12 +7,11 @@ import type { Secret } from '../core/keyring.ts';
 import type { HoldfastConfig } from '../core/plan.ts';
 import type { Clock, Ports } from '../core/ports.ts';
 import { formatUri } from '../core/uri.ts';
-import { type OpenStack, openDeployedStack } from '../runtime/deployed-machines.ts';
+import type { OpenStack } from '../runtime/deployed-machines.ts';
 import { workPlaceIn } from '../runtime/local-places.ts';
 import { ownUsage } from '../runtime/own-usage.ts';
 import { parsePlanFile } from '../runtime/plan-file.ts';
 import { wirePorts } from '../runtime/wiring.ts';
-import { inAccount } from './account.ts';
 import { flag, type Invocation, value } from './arguments.ts';
 import type { Console, Shell } from './console.ts';
 import { freeAbandonedLeases } from './embedded-catalogue.ts';
@@ -71,16 +70,22 @@ export async function withSession<T>(context: CommandContext, work: (session: Se
   const config = await readPlanFile(planFile);
   const stateFolder = join(dirname(planFile), STATE_FOLDER);
   const progress = progressLine(shell.stderr, () => performance.now());
-  const stack = flag(invocation, 'aws') ? openDeployedStack(shell.env.HOLDFAST_STAGE || undefined) : undefined;
+  const stack = flag(invocation, 'aws') ? await openStack(shell.env.HOLDFAST_STAGE || undefined) : undefined;
   let catalogue: LocalCatalogue | undefined;
   try {
     catalogue = await openLocalCatalogue(config, join(stateFolder, 'catalogue'), stack);
-    return await work(wireSession(context, { planFile, config, stateFolder, catalogue, progress, stack }));
+    return await work(await wireSession(context, { planFile, config, stateFolder, catalogue, progress, stack }));
   } finally {
     progress.clear();
     await catalogue?.close();
     stack?.close();
   }
+}
+
+/** What speaks to an account is loaded by `--aws` alone. */
+async function openStack(stage: string | undefined): Promise<OpenStack> {
+  const { openDeployedStack } = await import('../runtime/deployed-machines.ts');
+  return openDeployedStack(stage);
 }
 
 const clock: Clock = { now: () => new Date() };
@@ -94,7 +99,7 @@ interface Opened {
   readonly stack: OpenStack | undefined;
 }
 
-function wireSession(context: CommandContext, opened: Opened): Session {
+async function wireSession(context: CommandContext, opened: Opened): Promise<Session> {
   const { shell, invocation } = context;
   const { planFile, config, stateFolder, catalogue, progress, stack } = opened;
   let secret: Promise<Secret> | undefined;
@@ -130,6 +135,6 @@ function wireSession(context: CommandContext, opened: Opened): Session {
   const execution =
     stack === undefined
       ? inProcess(shell, context.interruption, { ports, progress })
-      : inAccount(stack, context.interruption, progress);
+      : (await import('./account.ts')).inAccount(stack, context.interruption, progress);
   return { ...shared, ...execution };
 }

@@ -39,7 +39,7 @@ export async function surveyVaults(config: HoldfastConfig): Promise<VaultSurvey>
   const missing: NamedStore[] = [];
   let found: (NonNullable<VaultSurvey['found']> & { readonly name: string }) | undefined;
   for (const [name, vault] of Object.entries(config.vaults)) {
-    const store = openStore(vault);
+    const store = await openStore(vault);
     const bytes = await findDescriptor(store);
     if (bytes === undefined) {
       missing.push({ name, store });

@@ -90,7 +90,7 @@ async function open(
       bytes: session.bytes,
     });
   const { maxWriteUnitsPerSecond } = input;
-  const target = ports.openTarget(to, { maxWriteUnitsPerSecond });
+  const target = await ports.openTarget(to, { maxWriteUnitsPerSecond });
   const chosen = choose(input, parseUri(point.sourceUri).scheme);
   const staging = {
     work: ports.work,

@@ -40,7 +40,7 @@ export async function takeInventory(
   const { sourceUri } = await keepLease(input, ports);
   const plan = getPlan(ports.config, input.plan);
   const vault = await ports.openVault(plan.vault);
-  const source = ports.openSource(
+  const source = await ports.openSource(
     sourceUri,
     plan.sources.find(({ uri }) => uri === sourceUri),
   );

@@ -104,7 +104,7 @@ async function compare(
     const differences = diffStaged(mergeRuns(place, runs, range), merged, inventory.staged);
     return { differences, reader, divisible: false };
   }
-  const reader = ports.openSource(inventory.sourceUri);
+  const reader = await ports.openSource(inventory.sourceUri);
   if (!('list' in reader)) throw new TypeError(`${inventory.sourceUri} was not staged`);
   const differences = diffSource(reader.list(range), merged, range);
   return { differences, reader, divisible: reader.peek !== undefined };

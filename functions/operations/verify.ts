@@ -100,7 +100,7 @@ async function atLevel(verifying: Verifying, ports: VerifyPorts): Promise<EntryK
     return undefined;
   }
   if (session.level === 'data') return verifyData(verifying, ports);
-  const sandbox = ports.openSandbox(
+  const sandbox = await ports.openSandbox(
     { uri: point.sourceUri, plan: point.plan },
     `${session.verificationId}-${verifying.part}`,
   );

@@ -55,16 +55,3 @@ export const removeFromAws: SandboxRemoval = {
   table: (name) => deleteTable(tables(), name),
   secret: (name) => deleteSecretNow(secretsManager(), name),
 };
-
-/** Opens each place once for each way of reading or writing it. */
-export function openOnce<Options extends object>(
-  open: (uri: string, options?: Options) => Target,
-): (uri: string, options?: Options) => Target {
-  const opened = new Map<string, Target>();
-  return (uri, options) => {
-    const name = JSON.stringify([uri, options ?? {}]);
-    const target = opened.get(name) ?? open(uri, options);
-    opened.set(name, target);
-    return target;
-  };
-}

@@ -1,4 +1,7 @@
-/** The places that a process outside of Lambda opens by itself: the catalogue, the work place, the stores of vaults, sources and targets. */
+/**
+ * The places that a process outside of Lambda opens by itself: the catalogue, the work place, the stores of vaults, sources and targets. What is
+ * in AWS is loaded with the first place there: its clients take longer to load than a small backup to make.
+ */
 import { catalogueIn, type TableCatalogue } from '../catalogue/catalogue.ts';
 import { type Level, levelTable } from '../catalogue/level-table.ts';
 import type { VaultConfig } from '../core/plan.ts';
@@ -6,8 +9,7 @@ import type { BlobStore, Clock, ReadOptions, Target, WorkPlace, WriteOptions } f
 import { parseUri, parseVaultUri } from '../core/uri.ts';
 import { fileSource } from '../sources/files.ts';
 import { filesBlobStore } from '../stores/files.ts';
-import { openAwsPlace } from './aws-places.ts';
-import { s3VaultStore } from './s3-vault-store.ts';
+import type { SandboxRemoval } from './sandboxes.ts';
 
 export interface OpenCatalogue {
   readonly catalogue: TableCatalogue;
@@ -25,18 +27,25 @@ export function workPlaceIn(folder: string): WorkPlace {
 }
 
 /** The store of a vault, which may have no descriptor yet. */
-export function openStore(vault: VaultConfig): BlobStore {
+export async function openStore(vault: VaultConfig): Promise<BlobStore> {
   const uri = parseVaultUri(vault.url);
   switch (uri.scheme) {
     case 'file':
       return filesBlobStore(uri.path);
     case 's3':
-      return s3VaultStore(uri, vault.region);
+      return (await import('./s3-vault-store.ts')).s3VaultStore(uri, vault.region);
   }
 }
 
 /** The source or target at a URI. @throws InvalidInputError */
-export function openPlace(text: string, options?: ReadOptions & WriteOptions): Target {
+export async function openPlace(text: string, options?: ReadOptions & WriteOptions): Promise<Target> {
   const uri = parseUri(text);
-  return uri.scheme === 'file' ? fileSource(uri.path) : openAwsPlace(uri, options);
+  if (uri.scheme === 'file') return fileSource(uri.path);
+  return (await import('./aws-places.ts')).openAwsPlace(uri, options);
 }
+
+/** How what a sandbox in AWS holds is removed where removing its entries one by one is not enough. */
+export const removeFromAws: SandboxRemoval = {
+  table: async (name) => (await import('./aws-places.ts')).removeFromAws.table(name),
+  secret: async (name) => (await import('./aws-places.ts')).removeFromAws.secret(name),
+};

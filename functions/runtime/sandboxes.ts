@@ -6,8 +6,8 @@ import { type Attributes, type EntryKey, findKeyText, type Json } from '../core/
 import { findPlan, type HoldfastConfig } from '../core/plan.ts';
 import type { Ports, Sandbox, Target } from '../core/ports.ts';
 import { asFolder, formatUri, type PlaceUri, parseUri } from '../core/uri.ts';
-import { SANDBOX_LEAVES_OUT as SECRET_TRAPS } from '../sources/secrets-manager.ts';
-import { SANDBOX_LEAVES_OUT as PARAMETER_TRAPS } from '../sources/ssm.ts';
+import { SANDBOX_LEAVES_OUT as SECRET_TRAPS } from '../sources/secrets-manager/sandbox.ts';
+import { SANDBOX_LEAVES_OUT as PARAMETER_TRAPS } from '../sources/ssm/sandbox.ts';
 
 /** How the kinds of place are emptied in which removing an entry does not end it at once. */
 export interface SandboxRemoval {
@@ -18,7 +18,7 @@ export interface SandboxRemoval {
 export interface SandboxOptions {
   /** URIs of places for sandboxes; the first of the source's own kind serves. */
   readonly places: readonly string[];
-  readonly openTarget: (uri: string) => Target;
+  readonly openTarget: (uri: string) => Target | Promise<Target>;
   readonly remove: SandboxRemoval;
   /** Hex; sets apart a sandbox from what a crash has left of an earlier one. */
   readonly suffix: string;
@@ -31,7 +31,7 @@ export function sandboxOpener(
     readonly randomBytes: Ports['randomBytes'];
   },
 ): Ports['openSandbox'] {
-  return ({ uri, plan }, id) => {
+  return async ({ uri, plan }, id) => {
     const own = findPlan(options.config, plan)?.verify.sandbox;
     return makeSandbox(uri, id, {
       ...options,
@@ -45,13 +45,17 @@ export function sandboxOpener(
 const OWN_PLACES = ['dynamodb://holdfast-sandbox', 'ssm:///holdfast-sandbox/', 'secretsmanager://holdfast-sandbox/'];
 
 /** A new place for a source at `sourceUri`, or undefined where no place is of its kind. `id` is for a person who looks at the place. */
-export function makeSandbox(sourceUri: string, id: string, options: SandboxOptions): Sandbox | undefined {
+export async function makeSandbox(
+  sourceUri: string,
+  id: string,
+  options: SandboxOptions,
+): Promise<Sandbox | undefined> {
   const kind = parseUri(sourceUri).scheme;
   const place = [...options.places, ...OWN_PLACES].map(parseUri).find((uri) => uri.scheme === kind);
   const uri = place && within(place, `holdfast-sandbox-${id}-${options.suffix}`);
   if (uri === undefined) return undefined;
   const written = new Set<EntryKey>();
-  const target = withoutTraps(options.openTarget(formatUri(uri)), uri.scheme, (key) => written.add(key));
+  const target = withoutTraps(await options.openTarget(formatUri(uri)), uri.scheme, (key) => written.add(key));
   // A directory that is not there is an absent target, and not an empty one.
   if (uri.scheme === 'file') mkdirSync(uri.path, { recursive: true, mode: 0o700 });
   return { target, dispose: () => dispose(uri, target, written, options.remove) };

@@ -9,7 +9,7 @@ import { oncePerKey } from './once-per-key.ts';
 export interface VaultOptions {
   readonly config: HoldfastConfig;
   /** @throws InvalidInputError for a vault that this process cannot reach. */
-  readonly openStore: (vault: VaultConfig) => BlobStore;
+  readonly openStore: (vault: VaultConfig) => BlobStore | Promise<BlobStore>;
   /** Asked when a vault is opened. */
   readonly secret: () => Promise<Secret>;
 }
@@ -23,7 +23,7 @@ export function vaultOpener(options: VaultOptions): Ports['openVault'] {
 }
 
 async function openVault(name: string, { config, openStore, secret }: VaultOptions): Promise<Vault> {
-  const store = openStore(getVaultConfig(config, name));
+  const store = await openStore(getVaultConfig(config, name));
   const descriptor = parseDescriptor(await readDescriptor(name, store), store.url);
   return { name, store, keys: unlockDescriptor(descriptor, await secret()), chunking: descriptor.chunking };
 }

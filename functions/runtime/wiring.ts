@@ -5,8 +5,8 @@ import type { Catalogue } from '../catalogue/catalogue.ts';
 import type { Secret } from '../core/keyring.ts';
 import type { HoldfastConfig } from '../core/plan.ts';
 import type { Clock, EventPublisher, Metrics, Ports, WorkPlace } from '../core/ports.ts';
-import { openOnce, removeFromAws } from './aws-places.ts';
-import { openPlace, openStore } from './local-places.ts';
+import { openPlace, openStore, removeFromAws } from './local-places.ts';
+import { openOnce } from './open-once.ts';
 import { sandboxOpener } from './sandboxes.ts';
 import { vaultOpener } from './vaults.ts';
 

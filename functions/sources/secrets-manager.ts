@@ -17,9 +17,6 @@ import { readSecret, type SecretFound } from './secrets-manager/read.ts';
 import { SECRET_NAME, secretsManagerWriter } from './secrets-manager/writer.ts';
 import { nameOf, refusedEntry, sendWithheld, translateWithheld } from './withheld-words.ts';
 
-/** What must not be written into a sandbox: it would run functions, reach into other regions and let others in. */
-export const SANDBOX_LEAVES_OUT: readonly string[] = ['rotation', 'replicaRegions', 'policy'];
-
 /** Reads the secrets under a URI, and writes them back. Throttles are retried as the client is set up to. */
 export function secretsManagerSource(client: SecretsManagerClient, uri: SecretsManagerUri): ListedTarget {
   const written = new Set<string>();

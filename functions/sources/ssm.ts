@@ -16,9 +16,6 @@ import { findState, findValue, fingerprintOf } from './ssm/parameter.ts';
 import { PARAMETER_NAME, type Sleep, ssmWriter } from './ssm/writer.ts';
 import { refusedEntry, sendWithheld, translateWithheld } from './withheld-words.ts';
 
-/** What must not be written into a sandbox: an expiry would delete there, and notices would call people. */
-export const SANDBOX_LEAVES_OUT: readonly string[] = ['policies'];
-
 /** Reads the parameters under a URI, and writes them back. Throttles are retried as the client is set up to. */
 export function ssmSource(client: SSMClient, uri: SsmUri, sleep?: Sleep): ListedTarget {
   return { ...ssmReader(client, uri), ...ssmWriter(client, uri, sleep) };

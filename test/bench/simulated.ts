@@ -129,7 +129,7 @@ async function portsOf(simulation: Simulation, folder: string): Promise<Ports> {
       plans: { app: { sources: [source.uri], vault: 'primary', verify: { after: 'never' } } },
     }),
     openVault: async (name) => ({ name, store, keys, chunking: DEFAULT_CHUNKING }),
-    openSource: () => source,
+    openSource: async () => source,
     openTarget: refuse,
     openSandbox: refuse,
     work: filesBlobStore(join(folder, 'work')),

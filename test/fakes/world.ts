@@ -99,9 +99,9 @@ export function makeWorld(options: WorldOptions = {}) {
       const store = name === 'primary' ? vaults.primary : vaults.offsite;
       return { name, store: wrap(store, name), keys: KEYS, chunking: DEFAULT_CHUNKING };
     },
-    openSource: open,
-    openTarget: open,
-    openSandbox: (source, id) => {
+    openSource: async (uri) => open(uri),
+    openTarget: async (uri) => open(uri),
+    openSandbox: async (source, id) => {
       if (source.uri.startsWith('dynamodb:')) {
         const uri = `dynamodb://holdfast-sandbox-${id}`;
         const target = table(uri);

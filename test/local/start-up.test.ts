@@ -1,10 +1,11 @@
 /** What a command loads before it can begin: a time that every command costs, however little it does. */
 import { readFileSync } from 'node:fs';
-import { readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
+import { parsePlanFile } from '../../functions/runtime/plan-file.ts';
 import { holdfast, newFolder } from './holdfast.ts';
 
 const PRELOADED = new URL('../fixtures/loaded-modules.mjs', import.meta.url);
@@ -29,6 +30,32 @@ describe('starting', () => {
       [...own].filter((file) => /^local\/commands\/|^(operations|runtime|catalogue|sources|stores)\//.test(file)),
     ).toEqual([]);
     expect([...packages]).toEqual([]);
+  });
+
+  test('loads for directories nothing that speaks to AWS, and the engine only to run', async () => {
+    const folder = newFolder();
+    await mkdir(join(folder, 'data'));
+    await writeFile(join(folder, 'data', 'a'), 'a');
+    expect(await holdfast(folder, ['init', '--yes'])).toMatchObject({ code: 0 });
+    const [plan] = Object.keys(
+      parsePlanFile(await readFile(join(folder, 'holdfast.yml'), 'utf8'), 'holdfast.yml').plans,
+    );
+    const run = await loadedBy(folder, 'run', plan ?? '');
+    const list = await loadedBy(folder, 'list');
+    const restore = await loadedBy(folder, 'restore', `file://${folder}/data`, '--to', join(folder, 'back'));
+    for (const { packages, own } of [run, list, restore]) {
+      expect([...packages]).toContain('classic-level');
+      expect([...packages].filter((name) => /^@aws|^@smithy|^asl-|^ajv|^tar-stream$|^dynalite$/.test(name))).toEqual(
+        [],
+      );
+      expect(
+        [...own].filter((file) => /aws-places|\/(s3|dynamodb|lambda|ssm\.ts|secrets-manager\.ts)|deployed/.test(file)),
+      ).toEqual([]);
+    }
+    expect(run.own).toContain('operations/take-snapshot.ts');
+    expect(run.packages).toContain('aws-local-stepfunctions');
+    expect(list.packages).not.toContain('aws-local-stepfunctions');
+    expect([...list.own].filter((file) => file.startsWith('operations/'))).toEqual(['operations/points-of-run.ts']);
   });
 });
 

@@ -50,7 +50,7 @@ async function begin(world: World, input: Partial<RestoreInput> = {}) {
 }
 
 const withTarget = (world: World, changed: Partial<Target>) => ({
-  openTarget: (uri: string) => ({ ...world.place(uri), ...changed }),
+  openTarget: async (uri: string) => ({ ...world.place(uri), ...changed }),
 });
 
 const withVault = (world: World, changed: Partial<BlobStore>) => ({
@@ -119,8 +119,8 @@ describe.each(REFUSALS)('a verification that meets %s', (_, refusal, expected) =
     const { openSandbox } = world.ports;
     const ports: Ports = {
       ...world.ports,
-      openSandbox: (source, id) => {
-        const sandbox = openSandbox(source, id);
+      openSandbox: async (source, id) => {
+        const sandbox = await openSandbox(source, id);
         return sandbox && { ...sandbox, target: { ...sandbox.target, write: refusing(refusal) } };
       },
     };

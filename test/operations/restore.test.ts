@@ -80,8 +80,8 @@ describe('restore', () => {
       const broken = new Set<string>();
       const ports = {
         ...world.ports,
-        openTarget: (uri: string) => ({
-          ...world.ports.openTarget(uri),
+        openTarget: async (uri: string) => ({
+          ...(await world.ports.openTarget(uri)),
           write: async (...[entry, content]: Parameters<typeof place.write>) => {
             const held = await place.write(entry, content);
             if (broken.size >= 20 || broken.has(entry.key)) return held;

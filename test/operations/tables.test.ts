@@ -477,8 +477,8 @@ describe('a verification of a table', () => {
     const { openSandbox } = world.ports;
     const broken = {
       ...world.ports,
-      openSandbox: (source: Parameters<typeof openSandbox>[0], id: string) => {
-        const sandbox = openSandbox(source, id);
+      openSandbox: async (source: Parameters<typeof openSandbox>[0], id: string) => {
+        const sandbox = await openSandbox(source, id);
         if (sandbox === undefined) return undefined;
         const attributesDiffer = () => {
           throw new TransientError('the service is failing for now');
@@ -499,8 +499,8 @@ describe('a verification of a table', () => {
     const { openSandbox } = world.ports;
     const bent = {
       ...world.ports,
-      openSandbox: (source: Parameters<typeof openSandbox>[0], id: string) => {
-        const sandbox = openSandbox(source, id);
+      openSandbox: async (source: Parameters<typeof openSandbox>[0], id: string) => {
+        const sandbox = await openSandbox(source, id);
         if (sandbox === undefined) return undefined;
         const write: typeof sandbox.target.write = async (entry, content) => {
           const names = await world.table(sandbox.target.uri).write(entry, content);

@@ -138,8 +138,8 @@ describe('verification', () => {
       const { openSandbox } = world.ports;
       const ports = {
         ...world.ports,
-        openSandbox: (...args: Parameters<typeof openSandbox>) => {
-          const sandbox = openSandbox(...args);
+        openSandbox: async (...args: Parameters<typeof openSandbox>) => {
+          const sandbox = await openSandbox(...args);
           return sandbox && { ...sandbox, target: { ...sandbox.target, ...make(sandbox.target) } };
         },
       };

@@ -62,21 +62,23 @@ describe('the places of a function', () => {
 
   it('are opened once', async () => {
     const { openSource, openTarget } = await openParts([sources, targets], environment());
-    expect(openSource('s3://acme/').uri).toBe('s3://acme/');
-    expect(openSource('s3://acme/')).toBe(openSource('s3://acme/'));
-    expect(openTarget('s3://acme/')).toBe(openTarget('s3://acme/'));
+    expect((await openSource('s3://acme/')).uri).toBe('s3://acme/');
+    expect(await openSource('s3://acme/')).toBe(await openSource('s3://acme/'));
+    expect(await openTarget('s3://acme/')).toBe(await openTarget('s3://acme/'));
   });
 
   it('for a verification lie in the work bucket', async () => {
     const { openSandbox } = await openParts([sandboxes], environment());
-    const sandbox = openSandbox({ uri: 's3://acme/', plan: 'p' }, 'v');
+    const sandbox = await openSandbox({ uri: 's3://acme/', plan: 'p' }, 'v');
     expect(sandbox?.target.uri).toMatch(/^s3:\/\/acme-work\/sandbox\/holdfast-sandbox-v-/);
   });
 
   it('are no directories, which are gone with the function', async () => {
     const ports = await openParts([sources, targets, vaults, sandboxes], environment());
-    expect(() => ports.openSource('file:///srv')).toThrow(InvalidInputError);
-    expect(() => ports.openTarget('file:///srv')).toThrow('file:///srv is a directory, which a Lambda function');
+    await expect(ports.openSource('file:///srv')).rejects.toThrow(InvalidInputError);
+    await expect(ports.openTarget('file:///srv')).rejects.toThrow(
+      'file:///srv is a directory, which a Lambda function',
+    );
     await expect(ports.openVault('office')).rejects.toThrow('file:///mnt/vault is a directory');
     await expect(ports.openVault('office')).rejects.toThrow('run the plan with holdfast run');
   });
@@ -88,7 +90,7 @@ describe('the places of a function', () => {
       PLAN.replace('vault: primary', `vault: primary, verify: { sandbox: "file://${place}" }`),
     );
     const { openSandbox } = await openParts([sandboxes], environment());
-    expect(() => openSandbox({ uri: 'file:///srv', plan: 'p' }, 'v')).toThrow(InvalidInputError);
+    await expect(openSandbox({ uri: 'file:///srv', plan: 'p' }, 'v')).rejects.toThrow(InvalidInputError);
     expect(existsSync(place)).toBe(false);
   });
 });

@@ -32,8 +32,8 @@ const remove: SandboxRemoval = {
 const pathOf = (uri: string) => uri.slice('file://'.length);
 const openFolder = (uri: string) => fileSource(pathOf(uri));
 
-const sandboxIn = (place: string) => {
-  const sandbox = makeSandbox('file:///srv', 'v1', {
+const sandboxIn = async (place: string) => {
+  const sandbox = await makeSandbox('file:///srv', 'v1', {
     places: [`file://${place}`],
     openTarget: openFolder,
     remove,
@@ -45,13 +45,13 @@ const sandboxIn = (place: string) => {
 
 describe('a sandbox of a directory', () => {
   it('is an empty directory that nobody else can read', async () => {
-    const { path } = sandboxIn(folder);
+    const { path } = await sandboxIn(folder);
     expect(await readdir(path)).toEqual([]);
     expect((await stat(path)).mode & 0o777).toBe(0o700);
   });
 
   it('is gone with all that was restored, whatever the modes', async () => {
-    const { sandbox, path } = sandboxIn(folder);
+    const { sandbox, path } = await sandboxIn(folder);
     await mkdir(join(path, 'closed', 'inner'), { recursive: true });
     await writeFile(join(path, 'closed', 'inner', 'file'), 'x');
     await writeFile(Buffer.concat([Buffer.from(`${path}/closed/`), Buffer.from([0xff, 0xfe])]), 'not UTF-8');
@@ -62,7 +62,7 @@ describe('a sandbox of a directory', () => {
   });
 
   it('leaves alone what a link in it leads to', async () => {
-    const { sandbox, path } = sandboxIn(folder);
+    const { sandbox, path } = await sandboxIn(folder);
     const outside = await mkdtemp(join(folder, 'outside-'));
     await writeFile(join(outside, 'file'), 'x');
     await symlink(outside, join(path, 'link'));
@@ -73,7 +73,7 @@ describe('a sandbox of a directory', () => {
   });
 
   it('may be gone already', async () => {
-    const { sandbox, path } = sandboxIn(folder);
+    const { sandbox, path } = await sandboxIn(folder);
     await rm(path, { recursive: true });
     await expect(sandbox.dispose()).resolves.toBeUndefined();
   });
@@ -92,7 +92,7 @@ describe('a sandbox in a bucket', () => {
       },
     } satisfies Target;
     const opened: string[] = [];
-    const sandbox = makeSandbox('s3://acme/', 'v1', {
+    const sandbox = await makeSandbox('s3://acme/', 'v1', {
       places: ['s3://acme-work/sandbox/'],
       openTarget: (uri) => {
         opened.push(uri);
@@ -120,7 +120,7 @@ describe('a sandbox of objects that are archived or locked', () => {
   ])('takes over of %j only %j, so that it can be read back and removed', async (attributes, written, left) => {
     const inner = memoryTarget('s3://acme-work/sandbox/');
     const options = { places: ['s3://acme-work/sandbox/'], openTarget: () => inner, remove, suffix: '0a0b' };
-    const sandbox = makeSandbox('s3://source/', 'v1', options);
+    const sandbox = await makeSandbox('s3://source/', 'v1', options);
     if (sandbox === undefined) throw new Error('there is no sandbox');
     const entry = {
       key: keyFromText('k'),
@@ -151,9 +151,9 @@ describe('a sandbox of what is in AWS and no bucket', () => {
     ['dynamodb://orders', 'dynamodb://holdfast-sandbox-v1-0a0b'],
     ['ssm:///acme/prod/', 'ssm:///holdfast-sandbox/holdfast-sandbox-v1-0a0b/'],
     ['secretsmanager://acme/', 'secretsmanager://holdfast-sandbox/holdfast-sandbox-v1-0a0b/'],
-  ])('of %s is %s', (source, expected) => {
+  ])('of %s is %s', async (source, expected) => {
     const opened: string[] = [];
-    makeSandbox(
+    await makeSandbox(
       source,
       'v1',
       options((uri) => {
@@ -164,14 +164,14 @@ describe('a sandbox of what is in AWS and no bucket', () => {
     expect(opened).toEqual([expected]);
   });
 
-  it('is none for functions, which are not made for a verification', () => {
-    expect(makeSandbox('lambda://acme-*', 'v1', options(memoryTarget))).toBeUndefined();
+  it('is none for functions, which are not made for a verification', async () => {
+    expect(await makeSandbox('lambda://acme-*', 'v1', options(memoryTarget))).toBeUndefined();
   });
 
   it('is removed as a table, whether or not it came to be', async () => {
     const removed: string[] = [];
     const table = async (name: string) => void removed.push(name);
-    const sandbox = makeSandbox('dynamodb://orders', 'v1', options(memoryTarget, { ...remove, table }));
+    const sandbox = await makeSandbox('dynamodb://orders', 'v1', options(memoryTarget, { ...remove, table }));
     await sandbox?.dispose();
     expect(removed).toEqual(['holdfast-sandbox-v1-0a0b']);
   });
@@ -180,7 +180,7 @@ describe('a sandbox of what is in AWS and no bucket', () => {
     const removed: string[] = [];
     const secret = async (name: string) => void removed.push(name);
     const inner = memoryTarget('secretsmanager://x');
-    const sandbox = makeSandbox(
+    const sandbox = await makeSandbox(
       'secretsmanager://acme/',
       'v1',
       options(() => inner, { ...remove, secret }),
@@ -199,7 +199,7 @@ describe('a sandbox of what is in AWS and no bucket', () => {
       removed.push(name);
     };
     const inner = { ...memoryTarget(source), remove: removeOne };
-    const sandbox = makeSandbox(
+    const sandbox = await makeSandbox(
       source,
       'v1',
       options(() => inner, { ...remove, secret: removeOne }),
@@ -217,7 +217,7 @@ describe('a sandbox of what is in AWS and no bucket', () => {
       tables.on(DescribeTableCommand).resolves({ Table: { TableStatus: 'ACTIVE' } });
       tables.on(DeleteTableCommand).resolves({});
       secrets.on(DeleteSecretCommand).resolves({});
-      const sandbox = makeSandbox(source, 'v1', options(memoryTarget, removeFromAws));
+      const sandbox = await makeSandbox(source, 'v1', options(memoryTarget, removeFromAws));
       await sandbox?.target.write(
         { ...ENTRY, key: keyFromText('db'), attributes: { type: 'secret' } },
         (async function* () {})(),
@@ -234,7 +234,7 @@ describe('a sandbox of what is in AWS and no bucket', () => {
     ['ssm:///acme/', { policies: [{ Type: 'Expiration' }] }],
   ])('of %s takes nothing over that acts on the world', async (source, traps) => {
     const inner = memoryTarget(source);
-    const sandbox = makeSandbox(
+    const sandbox = await makeSandbox(
       source,
       'v1',
       options(() => inner),

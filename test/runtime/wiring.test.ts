@@ -117,8 +117,8 @@ describe('a vault', () => {
     ['s3://acme-vault/team', 's3://acme-vault/team/'],
     ['s3://acme-vault/team/', 's3://acme-vault/team/'],
     ['file:///mnt/vault', 'file:///mnt/vault'],
-  ])('at %s lies in %s', (url, place) => {
-    expect(openStore({ url }).url).toBe(place);
+  ])('at %s lies in %s', async (url, place) => {
+    expect((await openStore({ url })).url).toBe(place);
   });
 
   it('in S3 is reached in its own region', async () => {
@@ -135,15 +135,16 @@ describe('a vault', () => {
 });
 
 describe('sources and targets', () => {
-  it.each(['file:///srv', 's3://acme/public/'])('at %s are opened once', (uri) => {
+  it.each(['file:///srv', 's3://acme/public/'])('at %s are opened once', async (uri) => {
     const { ports } = wired();
-    expect(ports.openSource(uri).uri).toBe(uri);
-    expect(ports.openSource(uri)).toBe(ports.openSource(uri));
-    expect(ports.openTarget(uri).uri).toBe(uri);
+    expect((await ports.openSource(uri)).uri).toBe(uri);
+    expect(await ports.openSource(uri)).toBe(await ports.openSource(uri));
+    expect((await ports.openTarget(uri)).uri).toBe(uri);
   });
 
-  it('at a place that is not known are refused', () => {
-    expect(() => wired().ports.openSource('ftp://acme')).toThrow(InvalidInputError);
+  it('at a place that is not known are refused, however often', async () => {
+    const { ports } = wired();
+    for (const _ of [1, 2]) await expect(ports.openSource('ftp://acme')).rejects.toThrow(InvalidInputError);
   });
 });
 
@@ -154,26 +155,33 @@ describe('a sandbox', () => {
   it('lies in the first place of the source’s kind, the plan’s own before the others', async () => {
     const config = configOf({ sandbox: `file://${folder}/own` });
     const { ports } = wired({ config, sandboxes: [`file://${folder}`, 's3://acme-work/sandbox'] });
-    const own = ports.openSandbox(local, 'v1');
+    const own = await ports.openSandbox(local, 'v1');
     expect(own?.target.uri).toMatch(new RegExp(`^file://${folder}/own/holdfast-sandbox-v1-[0-9a-f]{8}$`));
-    expect(ports.openSandbox(remote, 'v1')?.target.uri).toMatch(
+    expect((await ports.openSandbox(remote, 'v1'))?.target.uri).toMatch(
       /^s3:\/\/acme-work\/sandbox\/holdfast-sandbox-v1-[0-9a-f]{8}\/$/,
     );
   });
 
-  it('is not there where no place is of the source’s kind', () => {
-    expect(wired({ sandboxes: [`file://${folder}`] }).ports.openSandbox(remote, 'v1')).toBeUndefined();
+  it('is not there where no place is of the source’s kind', async () => {
+    expect(await wired({ sandboxes: [`file://${folder}`] }).ports.openSandbox(remote, 'v1')).toBeUndefined();
   });
 
-  it.each(['gone', 'constructor'])('is there for a recovery point whose plan "%s" is gone from the file', (plan) => {
-    const { ports } = wired({ config: configOf({ sandbox: `file://${folder}/own` }), sandboxes: [`file://${folder}`] });
-    expect(ports.openSandbox({ ...local, plan }, 'v1')?.target.uri).toMatch(
-      new RegExp(`^file://${folder}/holdfast-sandbox-v1-`),
-    );
-  });
+  it.each(['gone', 'constructor'])(
+    'is there for a recovery point whose plan "%s" is gone from the file',
+    async (plan) => {
+      const { ports } = wired({
+        config: configOf({ sandbox: `file://${folder}/own` }),
+        sandboxes: [`file://${folder}`],
+      });
+      expect((await ports.openSandbox({ ...local, plan }, 'v1'))?.target.uri).toMatch(
+        new RegExp(`^file://${folder}/holdfast-sandbox-v1-`),
+      );
+    },
+  );
 
-  it('is a new one each time', () => {
+  it('is a new one each time', async () => {
     const { ports } = wired({ sandboxes: [`file://${folder}`] });
-    expect(ports.openSandbox(local, 'v1')?.target.uri).not.toBe(ports.openSandbox(local, 'v1')?.target.uri);
+    const [one, other] = [await ports.openSandbox(local, 'v1'), await ports.openSandbox(local, 'v1')];
+    expect(one?.target.uri).not.toBe(other?.target.uri);
   });
 });

@@ -25,7 +25,8 @@ import {
   InvalidInputError,
   TransientError,
 } from '../../functions/core/errors.ts';
-import { deleteSecretNow, SANDBOX_LEAVES_OUT, secretsManagerSource } from '../../functions/sources/secrets-manager.ts';
+import { SANDBOX_LEAVES_OUT } from '../../functions/sources/secrets-manager/sandbox.ts';
+import { deleteSecretNow, secretsManagerSource } from '../../functions/sources/secrets-manager.ts';
 import { listAll, readEntry } from '../contracts/source.ts';
 
 const secrets = mockClient(SecretsManagerClient);

@@ -23,7 +23,8 @@ import {
   messageOf,
   TransientError,
 } from '../../functions/core/errors.ts';
-import { SANDBOX_LEAVES_OUT, ssmSource } from '../../functions/sources/ssm.ts';
+import { SANDBOX_LEAVES_OUT } from '../../functions/sources/ssm/sandbox.ts';
+import { ssmSource } from '../../functions/sources/ssm.ts';
 import { listAll, readEntry } from '../contracts/source.ts';
 
 const ssm = mockClient(SSMClient);

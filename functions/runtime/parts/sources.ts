@@ -1,6 +1,6 @@
 /** The sources of the plan, each opened once. Tables are exported into the work bucket, unless the plan says where. */
 import type { ReadOptions } from '../../core/ports.ts';
-import { openOnce } from '../aws-places.ts';
+import { openOnce } from '../open-once.ts';
 import { part } from './part.ts';
 import { openReachable } from './places.ts';
 

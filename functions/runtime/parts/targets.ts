@@ -1,5 +1,5 @@
 /** The targets of restores, each opened once. */
-import { openOnce } from '../aws-places.ts';
+import { openOnce } from '../open-once.ts';
 import { part } from './part.ts';
 import { openReachable } from './places.ts';
 
