@@ -4,6 +4,7 @@ import { attributesOf, diskAttributesDiffer } from './files/attributes.ts';
 import { listPlace } from './files/list.ts';
 import { openEntry } from './files/open.ts';
 import { placeOf, statRoot, turnGiver } from './files/place.ts';
+import { makeRoom } from './files/room.ts';
 import { fileWriter } from './files/writer.ts';
 
 /**
@@ -15,13 +16,14 @@ import { fileWriter } from './files/writer.ts';
 export function fileSource(path: string): ListedTarget {
   const place = placeOf(path);
   const giveTurn = turnGiver();
+  const room = makeRoom();
   const setsOwners = process.geteuid?.() === 0;
   return {
     ...fileWriter(place),
     list: (range) => listPlace(place, range),
     async open(listed) {
       await giveTurn();
-      return openEntry(place, listed);
+      return openEntry(place, listed, room);
     },
     async settings() {
       const { mode, mtimeNs, uid, gid } = attributesOf('directory', statRoot(place));

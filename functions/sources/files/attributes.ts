@@ -30,13 +30,15 @@ export function typeOf(stats: BigIntStats): DiskAttributes['type'] | { readonly 
 }
 
 export function attributesOf(type: DiskAttributes['type'], stats: BigIntStats, target?: Buffer): DiskAttributes {
+  const targetBase64 = target?.toString('base64');
+  // With the names in order: see `canonicalJson`.
   return {
-    type,
+    gid: Number(stats.gid),
     mode: Number(stats.mode) & PERMISSIONS,
     mtimeNs: String(stats.mtimeNs),
+    ...(targetBase64 === undefined ? {} : { targetBase64 }),
+    type,
     uid: Number(stats.uid),
-    gid: Number(stats.gid),
-    ...(target === undefined ? {} : { targetBase64: target.toString('base64') }),
   };
 }
 
@@ -46,6 +48,9 @@ export function fingerprintOf(type: DiskAttributes['type'], stats: BigIntStats):
   if (type === 'directory') return `d:${common}`;
   return `${type === 'file' ? 'f' : 'l'}:${common}:${stats.ctimeNs}:${stats.ino}:${stats.size}`;
 }
+
+/** Whether what gave the fingerprint was a file. */
+export const isFileFingerprint = (fingerprint: string): boolean => fingerprint.startsWith('f:');
 
 /** Whether two looks saw one version of one file: any write, and any change of attributes, moves ctime, which nobody can set back. */
 export function sameVersion(a: BigIntStats, b: BigIntStats): boolean {

@@ -16,9 +16,17 @@ import type { Content } from '../../core/content.ts';
 import { displayKey, type EntryKey, type ListedEntry } from '../../core/entry.ts';
 import { ConflictError } from '../../core/errors.ts';
 import type { OpenedEntry } from '../../core/ports.ts';
-import { attributesOf, type DiskAttributes, fingerprintOf, sameVersion, typeOf } from './attributes.ts';
+import {
+  attributesOf,
+  type DiskAttributes,
+  fingerprintOf,
+  isFileFingerprint,
+  sameVersion,
+  typeOf,
+} from './attributes.ts';
 import { codeOf, diskError } from './errors.ts';
 import { type Place, pathOf } from './place.ts';
+import type { Room } from './room.ts';
 
 /** Up to here a file is read in one go when it is opened: six calls, about 6 µs, and nothing to close later. */
 const SMALL_BYTES = 64 * 1024;
@@ -30,17 +38,18 @@ const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const readAsync = promisify(read);
 
 /** @throws what the disk answers, but for "gone" and "denied", which are states. */
-export async function openEntry(place: Place, { key }: ListedEntry): Promise<OpenedEntry> {
+export async function openEntry(place: Place, { key, fingerprint }: ListedEntry, room: Room): Promise<OpenedEntry> {
   try {
     const path = pathOf(place, key);
+    const at = { place, key, path };
+    const atOnce = fingerprint !== undefined && isFileFingerprint(fingerprint) ? openAtOnce(at, room) : undefined;
+    if (atOnce !== undefined) return atOnce;
     const { stats, settled } = key.endsWith('/') ? { stats: lookAt(path), settled: true } : await lookSettled(path);
     const type = typeOf(stats);
     if (typeof type !== 'string' || (type === 'directory') !== key.endsWith('/')) return { state: 'gone' };
-    // What may still change without a trace is read again next time: no listing ever gives this fingerprint.
-    const fingerprint = fingerprintOf(type, stats) + (settled ? '' : ':unsettled');
-    const pinned = { place, key, path, type, stats, fingerprint };
+    const pinned = pin(at, type, stats, settled);
     if (type === 'directory') return opened(pinned, 0, NOTHING);
-    return type === 'symlink' ? openLink(pinned) : openFile(pinned);
+    return type === 'symlink' ? openLink(pinned) : openFile(pinned, room);
   } catch (error) {
     const code = codeOf(error);
     // ELOOP: a symbolic link took the file's place.
@@ -55,13 +64,39 @@ export async function openEntry(place: Place, { key }: ListedEntry): Promise<Ope
   }
 }
 
-interface Pinned {
+/** What was listed as a file is opened without another look, if it is one still and settled; undefined where a closer look is needed. */
+function openAtOnce(at: Located, room: Room): OpenedEntry | undefined {
+  let fd: number;
+  try {
+    fd = openSync(at.path, FLAGS);
+  } catch (error) {
+    const code = codeOf(error);
+    // A socket or a symbolic link took its place.
+    if (code === 'ENXIO' || code === 'ELOOP') return undefined;
+    throw error;
+  }
+  return closingUnlessKept(fd, () => {
+    const stats = fstatSync(fd, { bigint: true });
+    if (!stats.isFile() || unsettledMillis(stats) > 0) return { result: undefined };
+    return readOpen(fd, pin(at, 'file', stats, true), room);
+  });
+}
+
+interface Located {
   readonly place: Place;
   readonly key: EntryKey;
   readonly path: Buffer;
+}
+
+interface Pinned extends Located {
   readonly type: DiskAttributes['type'];
   readonly stats: BigIntStats;
   readonly fingerprint: string;
+}
+
+function pin(at: Located, type: DiskAttributes['type'], stats: BigIntStats, settled: boolean): Pinned {
+  // What may still change without a trace is read again next time: no listing ever gives this fingerprint.
+  return { ...at, type, stats, fingerprint: fingerprintOf(type, stats) + (settled ? '' : ':unsettled') };
 }
 
 const NOTHING = Buffer.alloc(0);
@@ -96,7 +131,11 @@ async function lookSettled(path: Buffer): Promise<{ readonly stats: BigIntStats;
   }
 }
 
+const LONG_SETTLED_MILLIS = 10_000;
+
 function unsettledMillis(stats: BigIntStats): number {
+  // Nearly every file: no clock and no disk is that coarse.
+  if (Date.now() - Number(stats.ctimeMs) > LONG_SETTLED_MILLIS) return 0;
   const wholeSeconds = stats.ctimeNs % SECOND === 0n && stats.mtimeNs % SECOND === 0n;
   // A kernel stamps with its tick, 10 ms at the longest; FAT holds even seconds.
   const grain = wholeSeconds ? 2n * SECOND : 20n * MILLISECOND;
@@ -111,31 +150,52 @@ function openLink(pinned: Pinned): OpenedEntry {
   return opened(pinned, 0, same ? NOTHING : changed(pinned), target);
 }
 
-function openFile(pinned: Pinned): OpenedEntry {
-  const sizeBytes = Number(pinned.stats.size);
+function openFile(pinned: Pinned, room: Room): OpenedEntry {
   const fd = openSync(pinned.path, FLAGS);
+  return closingUnlessKept(fd, () =>
+    sameVersion(pinned.stats, fstatSync(fd, { bigint: true }))
+      ? readOpen(fd, pinned, room)
+      : { result: opened(pinned, Number(pinned.stats.size), changed(pinned)) },
+  );
+}
+
+interface Read<T> {
+  readonly result: T;
+  /** The file is closed by whoever reads its content. */
+  readonly keep?: true;
+}
+
+function closingUnlessKept<T>(fd: number, act: () => Read<T>): T {
   let keep = false;
   try {
-    if (!sameVersion(pinned.stats, fstatSync(fd, { bigint: true }))) return opened(pinned, sizeBytes, changed(pinned));
-    keep = sizeBytes > SMALL_BYTES;
-    if (keep) return opened(pinned, sizeBytes, closing(fd, readPieces(fd, pinned)));
-    const content = readSmall(fd, sizeBytes);
-    const same = content !== undefined && sameVersion(pinned.stats, fstatSync(fd, { bigint: true }));
-    return opened(pinned, sizeBytes, same ? content : changed(pinned));
+    const read = act();
+    keep = read.keep === true;
+    return read.result;
   } finally {
     if (!keep) closeSync(fd);
   }
 }
 
+function readOpen(fd: number, pinned: Pinned, room: Room): Read<OpenedEntry> {
+  const sizeBytes = Number(pinned.stats.size);
+  if (sizeBytes > SMALL_BYTES)
+    return { result: opened(pinned, sizeBytes, closing(fd, readPieces(fd, pinned))), keep: true };
+  const content = readSmall(fd, sizeBytes, room);
+  const same = content !== undefined && sameVersion(pinned.stats, fstatSync(fd, { bigint: true }));
+  return { result: opened(pinned, sizeBytes, same ? content : changed(pinned)) };
+}
+
 /** Exactly `sizeBytes`, or undefined when there are fewer or more. */
-function readSmall(fd: number, sizeBytes: number): Buffer | undefined {
-  const buffer = Buffer.allocUnsafe(sizeBytes + 1);
+function readSmall(fd: number, sizeBytes: number, room: Room): Buffer | undefined {
+  const buffer = room.next(sizeBytes + 1);
   let filled = 0;
   for (let got = -1; got !== 0 && filled < sizeBytes; filled += got)
     got = readSync(fd, buffer, filled, buffer.length - filled, filled);
   // A file that was empty when it was looked at is asked once, for a system file of size 0 may have content.
   if (sizeBytes === 0) filled = readSync(fd, buffer, 0, 1, 0);
-  return filled === sizeBytes ? buffer.subarray(0, sizeBytes) : undefined;
+  if (filled !== sizeBytes) return undefined;
+  room.keep(sizeBytes);
+  return buffer.subarray(0, sizeBytes);
 }
 
 async function* readPieces(fd: number, pinned: Pinned): AsyncGenerator<Uint8Array> {

@@ -1,5 +1,6 @@
 import * as fs from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { ListedEntry } from '../../../functions/core/entry.ts';
 import { AccessDeniedError, ConflictError, InvalidInputError, TransientError } from '../../../functions/core/errors.ts';
 import { fileSource } from '../../../functions/sources/files.ts';
 import { listAll, readEntry } from '../../contracts/source.ts';
@@ -72,6 +73,9 @@ describe('a listing', () => {
 describe('reading', () => {
   const listed = async (name: string) => (await listAll(fileSource(root))).find((line) => line.key === key(name));
 
+  /** As a listing that does not tell what it is: it is looked at before it is opened. */
+  const lookedAt = (name: string): ListedEntry => ({ key: key(name), sizeBytes: undefined, fingerprint: undefined });
+
   it('fails when the disk fails, and never gives less', async () => {
     const line = await listed('a');
     faults.set('readSync', fails('EIO'));
@@ -93,7 +97,7 @@ describe('reading', () => {
     ['is shorter when it is read', 'readSync', () => fs.truncateSync(`${root}/a`, 3)],
     ['is another when it is opened', 'openSync', () => fs.renameSync(`${root}/z`, `${root}/a`)],
   ])('conflicts when a small file %s', async (_, call, change) => {
-    const line = await listed('a');
+    const line = lookedAt('a');
     faults.set(call, (_path, real) => {
       faults.clear();
       change();
@@ -103,27 +107,38 @@ describe('reading', () => {
     expect((await readEntry(fileSource(root), line)).content.length).toBeGreaterThan(0);
   });
 
-  it('is gone when a link takes the place of the file before it is opened', async () => {
+  it('gives another file that took the place of the listed one whole, under its own fingerprint', async () => {
+    fs.writeFileSync(`${root}/z`, 'another');
     const line = await listed('a');
+    faults.set('openSync', (_path, real) => {
+      faults.clear();
+      fs.renameSync(`${root}/z`, `${root}/a`);
+      return real();
+    });
+    const found = await readEntry(fileSource(root), line);
+    expect(found.content.toString()).toBe('another');
+    expect(found.fingerprint).toBe((await listed('a'))?.fingerprint);
+  });
+
+  it('is gone when a link takes the place of the file before it is opened', async () => {
+    const line = lookedAt('a');
     faults.set('openSync', (_path, real) => {
       faults.clear();
       fs.unlinkSync(`${root}/a`);
       fs.symlinkSync('/etc/passwd', `${root}/a`);
       return real();
     });
-    if (line === undefined) throw new Error('it is not listed');
     expect(await fileSource(root).open(line)).toEqual({ state: 'gone' });
   });
 
   it('gives a file that changes all the time a fingerprint that no listing gives', async () => {
-    const line = await listed('a');
+    const line = lookedAt('a');
     let round = 0;
     faults.set('lstatSync', (_path, real) => {
       round += 1;
       fs.writeFileSync(`${root}/a`, `content ${round}`);
       return real();
     });
-    if (line === undefined) throw new Error('it is not listed');
     const opened = await fileSource(root).open(line);
     faults.clear();
     expect(opened).toMatchObject({ state: 'open', fingerprint: expect.stringMatching(/:unsettled$/) });

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   appendFileSync,
   chmodSync,
@@ -14,6 +15,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Content, piecesOf } from '../../../functions/core/content.ts';
 import type { ListedEntry } from '../../../functions/core/entry.ts';
@@ -22,6 +24,7 @@ import { fileSource } from '../../../functions/sources/files.ts';
 import { listAll, patternOf, readEntry } from '../../contracts/source.ts';
 import { asUser, isRoot, key, makeRoot, removeRoots } from './tree.ts';
 
+const NONE = Buffer.alloc(0);
 const LARGE = 3 * 1024 * 1024 + 5;
 
 let root: string;
@@ -185,6 +188,31 @@ describe('an entry that is no longer what was listed', () => {
     expect(await fileSource(root).open(line)).toEqual({ state: 'gone' });
   });
 
+  it('is gone when it became a socket', async () => {
+    writeFileSync(`${root}/x`, 'x');
+    const line = await listed('x');
+    unlinkSync(`${root}/x`);
+    const server = createServer().listen(`${root}/x`);
+    await once(server, 'listening');
+    try {
+      expect(await fileSource(root).open(line)).toEqual({ state: 'gone' });
+    } finally {
+      server.close();
+    }
+  });
+
+  it('is read as the symbolic link that it became, and as the file that a link became', async () => {
+    writeFileSync(`${root}/x`, 'x');
+    const file = await listed('x');
+    unlinkSync(`${root}/x`);
+    symlinkSync('elsewhere', `${root}/x`);
+    expect(await fileSource(root).open(file)).toMatchObject({ state: 'open', attributes: { type: 'symlink' } });
+    const link = await listed('x');
+    unlinkSync(`${root}/x`);
+    writeFileSync(`${root}/x`, 'x');
+    expect(await fileSource(root).open(link)).toMatchObject({ state: 'open', attributes: { type: 'file' } });
+  });
+
   it('is gone when a directory became a file, or its parent did', async () => {
     mkdirSync(`${root}/d/e`, { recursive: true });
     const lines = [await listed('d/'), await listed('d/e/')];
@@ -192,6 +220,18 @@ describe('an entry that is no longer what was listed', () => {
     writeFileSync(`${root}/d`, 'x');
     for (const line of lines) expect(await fileSource(root).open(line)).toEqual({ state: 'gone' });
   });
+});
+
+it('keeps the contents of many files apart, of every size, while all are held', async () => {
+  const sizes = [0, 1, 4096, 65_535, 65_536, 65_537, 1_048_575, 1_048_576, 1, 65_536, 0, 40_000];
+  const contents = Array.from({ length: 60 }, (_, number) => patternOf(sizes[number % sizes.length] ?? 0, number));
+  for (const [number, content] of contents.entries()) writeFileSync(`${root}/${number + 100}`, content);
+  const source = fileSource(root);
+  const lines = await listAll(source);
+  const found = await Promise.all(lines.map((line) => readEntry(source, line)));
+  expect(found.map(({ content }, number) => content.equals(contents[number] ?? NONE))).toEqual(
+    contents.map(() => true),
+  );
 });
 
 it('says of a file that may not be read that it is unprotected', async () => {
