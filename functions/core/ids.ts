@@ -2,7 +2,7 @@
  * Ids name things across vaults, catalogue, events and logs. All are tame ASCII: hex hashes, or a UTC time and a hash.
  * None carries user text.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { InvalidInputError } from './errors.ts';
 
 declare const brand: unique symbol;
@@ -21,7 +21,7 @@ export type VaultId = Branded<'VaultId'>;
 
 /** SHA-256 in lower-case hex. */
 export function sha256Hex(bytes: Uint8Array | string): string {
-  return createHash('sha256').update(bytes).digest('hex');
+  return hash('sha256', bytes);
 }
 
 /** Hash of a tuple of strings; the length prefix keeps `('ab','c')` apart from `('a','bc')`. */

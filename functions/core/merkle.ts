@@ -3,24 +3,25 @@
  * segments: leaves are grouped where a leaf's first byte is zero (on average every 256), so that each worker can hash its own part
  * and the parts join exactly.
  */
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { canonicalJson } from './canonical-json.ts';
 import type { Entry } from './entry.ts';
 
-const LEAF = Buffer.from([0]);
+/** One byte of value 0, as the text that it is hashed with. */
+const LEAF = '\0';
 const GROUP = Buffer.from([1]);
 const ROOT = Buffer.from([2]);
 
 const hashOf = (kind: Buffer, parts: readonly Uint8Array[]): Buffer => {
-  const hash = createHash('sha256').update(kind);
-  for (const part of parts) hash.update(part);
-  return hash.digest();
+  const digest = createHash('sha256').update(kind);
+  for (const part of parts) digest.update(part);
+  return digest.digest();
 };
 
 /** The hash of an entry: what a restore must bring back, and not where it rests or how change was told. */
 export function leafOf(entry: Entry): Buffer {
   const value = entry.state === 'removed' ? [entry.key] : [entry.key, entry.attributes, entry.sha256, entry.sizeBytes];
-  return hashOf(LEAF, [Buffer.from(canonicalJson(value))]);
+  return hash('sha256', LEAF + canonicalJson(value), 'buffer');
 }
 
 const endsGroup = (leaf: Uint8Array): boolean => leaf[0] === 0;

@@ -42,6 +42,8 @@ function collectFrame() {
   const chunks: string[] = [];
   const packIndex = new Map<string, number>();
   const chunkIndex = new Map<string, number>();
+  /** The entries of a block have its one chunk in common. */
+  let latest: { readonly chunk: ChunkLocation; readonly index: number } | undefined;
   let sizeBytes = 0;
   const indexOfPack = (packId: string): number => {
     const known = packIndex.get(packId);
@@ -50,24 +52,28 @@ function collectFrame() {
     sizeBytes += 67;
     return packs.length - 1;
   };
+  const findOrAdd = (chunk: ChunkLocation): number => {
+    const place = `${chunk.packId}/${chunk.offset}`;
+    const known = chunkIndex.get(place);
+    if (known !== undefined) return known;
+    const row = JSON.stringify([
+      indexOfPack(chunk.packId),
+      chunk.chunkId,
+      chunk.offset,
+      chunk.sealedBytes,
+      chunk.plainBytes,
+    ]);
+    chunkIndex.set(place, chunks.push(row) - 1);
+    sizeBytes += row.length + 1;
+    return chunks.length - 1;
+  };
   return {
     get sizeBytes() {
       return sizeBytes;
     },
     indexOfChunk(chunk: ChunkLocation): number {
-      const place = `${chunk.packId}/${chunk.offset}`;
-      const known = chunkIndex.get(place);
-      if (known !== undefined) return known;
-      const row = JSON.stringify([
-        indexOfPack(chunk.packId),
-        chunk.chunkId,
-        chunk.offset,
-        chunk.sealedBytes,
-        chunk.plainBytes,
-      ]);
-      chunkIndex.set(place, chunks.push(row) - 1);
-      sizeBytes += row.length + 1;
-      return chunks.length - 1;
+      if (latest?.chunk !== chunk) latest = { chunk, index: findOrAdd(chunk) };
+      return latest.index;
     },
     push(record: readonly unknown[]): void {
       const text = JSON.stringify(record);

@@ -202,6 +202,9 @@ describe('the root', () => {
 
   it('is of canonical JSON: the order of names does not matter, values do', () => {
     expect(canonicalJson({ b: [1, { d: null, c: 'x' }], a: true })).toBe('{"a":true,"b":[1,{"c":"x","d":null}]}');
+    // Names that look like numbers come first in an object, whatever their order as text.
+    expect(canonicalJson({ '10': 1, '9': 2, a: null })).toBe('{"10":1,"9":2,"a":null}');
+    expect(canonicalJson({ a: 1, b: 2, é: '\ud800' })).toBe('{"a":1,"b":2,"é":"\\ud800"}');
   });
 });
 
