@@ -1,5 +1,5 @@
 /** Signature Version 4 of a request without a body (S3 API reference, "Authenticating Requests: Using the Authorization Header"). */
-import { createHash, createHmac } from 'node:crypto';
+import { createHash, createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 
 /** What is signed; names of headers are in lower case. */
 export interface UnsignedRequest {
@@ -22,11 +22,14 @@ export interface Signer {
 /** @param signedHeaders Names in order; the request has each. */
 export function signerOf(region: string, signedHeaders: readonly string[]): Signer {
   const names = signedHeaders.join(';');
-  let derived: { readonly from: string; readonly key: Buffer } = { from: '', key: Buffer.alloc(0) };
-  const keyOf = (secret: string, day: string): Buffer => {
+  let derived: { readonly from: string; readonly key: KeyObject } | undefined;
+  const keyOf = (secret: string, day: string): KeyObject => {
     const from = `${day} ${secret}`;
-    if (derived.from !== from)
-      derived = { from, key: [day, region, 's3', 'aws4_request'].reduce<Buffer>(hmac, Buffer.from(`AWS4${secret}`)) };
+    if (derived?.from !== from) {
+      const key = [day, region, 's3', 'aws4_request'].reduce<Buffer>(hmac, Buffer.from(`AWS4${secret}`));
+      // Made into a key once: that takes longer than to sign with it.
+      derived = { from, key: createSecretKey(key) };
+    }
     return derived.key;
   };
   return {
@@ -55,6 +58,6 @@ function canonicalQuery(query: Readonly<Record<string, string>>): string {
     .join('&');
 }
 
-function hmac(key: Buffer, text: string): Buffer {
+function hmac(key: Buffer | KeyObject, text: string): Buffer {
   return createHmac('sha256', key).update(text).digest();
 }
