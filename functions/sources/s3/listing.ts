@@ -46,33 +46,51 @@ export function readFingerprint(fingerprint: string): { readonly etag: string; r
 }
 
 /**
- * Every object of the range, by `EntryKey`, in byte order.
+ * Every object of the range, by `EntryKey`, in byte order. Once the reader has gone on after the first page, each page is asked for while
+ * the one before it is worked on.
  * @throws NotFoundError when the bucket is absent; IntegrityError when a page is out of order, cut short or served twice.
  */
 export async function* listObjects(client: S3Client, uri: S3Uri, range: KeyRange): AsyncGenerator<ListedEntry[]> {
-  const from = startAfterOf(uri, range);
-  let last: EntryKey | undefined;
-  let token: string | undefined;
+  const leaving = new AbortController();
+  const fetchFrom = (options: PageOptions) => fetchPage(client, uri, options, leaving.signal);
   // Of pages without objects only: any other page that comes again is out of order.
   const emptyPages = new Set<string | undefined>();
-  do {
-    const page = await fetchPage(client, uri, token === undefined ? from : { ContinuationToken: token });
-    const entries: ListedEntry[] = [];
-    for (const object of page.Contents ?? []) {
-      const entry = listedOf(uri, object, page.EncodingType);
-      if (last !== undefined && entry.key <= last)
-        throw new IntegrityError(
-          `${formatUri(uri)}: the listing has ${quoteKey(entry.key)} after ${quoteKey(last)}, which is not S3's byte order; this store cannot be a source`,
-        );
-      last = entry.key;
-      entries.push(entry);
+  let last: EntryKey | undefined;
+  let token: string | undefined;
+  let ahead: Promise<ListObjectsV2CommandOutput> | undefined;
+  try {
+    for (let isFirst = true; isFirst || token !== undefined; isFirst = false) {
+      const page = await (ahead ?? fetchFrom(token === undefined ? startAfterOf(uri, range) : nextAt(token)));
+      const entries = inOrder(uri, page, last);
+      last = entries.at(-1)?.key ?? last;
+      if (entries.length === 0) emptyPages.add(token);
+      else emptyPages.clear();
+      const isPast = range.upTo !== undefined && last !== undefined && last > range.upTo;
+      token = isPast ? undefined : nextToken(uri, page, token, emptyPages);
+      // Whoever only looks at the first page pays for one.
+      ahead = isFirst || token === undefined ? undefined : fetchFrom(nextAt(token));
+      ahead?.catch(() => undefined); // Seen when its turn comes; until then it is not an unhandled rejection.
+      yield entries.filter(({ key }) => inRange(key, range));
     }
-    yield entries.filter(({ key }) => inRange(key, range));
-    if (range.upTo !== undefined && last !== undefined && last > range.upTo) return;
-    if (page.Contents === undefined || page.Contents.length === 0) emptyPages.add(token);
-    else emptyPages.clear();
-    token = nextToken(uri, page, token, emptyPages);
-  } while (token !== undefined);
+  } finally {
+    leaving.abort();
+  }
+}
+
+const nextAt = (token: string): PageOptions => ({ ContinuationToken: token });
+
+/** The page's entries. @throws IntegrityError where one does not come after the one before it. */
+function inOrder(uri: S3Uri, page: ListObjectsV2CommandOutput, before: EntryKey | undefined): ListedEntry[] {
+  let last = before;
+  return (page.Contents ?? []).map((object) => {
+    const entry = listedOf(uri, object, page.EncodingType);
+    if (last !== undefined && entry.key <= last)
+      throw new IntegrityError(
+        `${formatUri(uri)}: the listing has ${quoteKey(entry.key)} after ${quoteKey(last)}, which is not S3's byte order; this store cannot be a source`,
+      );
+    last = entry.key;
+    return entry;
+  });
 }
 
 /** The first `PEEKED_KEYS` keys of the range, by one request (more only to a store whose pages are shorter); errors are those of the listing. */
@@ -101,15 +119,25 @@ function startAfterOf(uri: S3Uri, range: KeyRange): PageOptions {
 
 type PageOptions = Pick<ListObjectsV2CommandInput, 'StartAfter' | 'ContinuationToken' | 'MaxKeys'>;
 
-async function fetchPage(client: S3Client, uri: S3Uri, options: PageOptions): Promise<ListObjectsV2CommandOutput> {
-  const page = await sendPage(client, uri, options);
+async function fetchPage(
+  client: S3Client,
+  uri: S3Uri,
+  options: PageOptions,
+  signal?: AbortSignal,
+): Promise<ListObjectsV2CommandOutput> {
+  const page = await sendPage(client, uri, options, signal);
   // Without the field the answer is no listing at all, such as a gateway's page with status 200: not an empty source.
   if (page.IsTruncated === undefined)
     throw new IntegrityError(`${formatUri(uri)}: the listing does not say whether it is complete; list it again`);
   return page;
 }
 
-async function sendPage(client: S3Client, uri: S3Uri, options: PageOptions): Promise<ListObjectsV2CommandOutput> {
+async function sendPage(
+  client: S3Client,
+  uri: S3Uri,
+  options: PageOptions,
+  signal: AbortSignal | undefined,
+): Promise<ListObjectsV2CommandOutput> {
   try {
     return await client.send(
       new ListObjectsV2Command({
@@ -119,6 +147,7 @@ async function sendPage(client: S3Client, uri: S3Uri, options: PageOptions): Pro
         EncodingType: 'url',
         ...options,
       }),
+      signal === undefined ? {} : { abortSignal: signal },
     );
   } catch (error) {
     throw translateAwsError(error, `${formatUri(uri)}: listing`);

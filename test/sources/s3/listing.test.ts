@@ -64,6 +64,50 @@ describe('the listing of an S3 source', () => {
     ]);
   });
 
+  it('asks for a page while the one before it is worked on, but for no second one ahead of its time', async () => {
+    const pages = ['a', 'b', 'c', 'd'];
+    for (const [index, key] of pages.entries()) {
+      const last = index === pages.length - 1;
+      s3.on(ListObjectsV2Command, index === 0 ? {} : { ContinuationToken: `t${index}` }).resolves({
+        Contents: [object(key)],
+        IsTruncated: !last,
+        ...(last ? {} : { NextContinuationToken: `t${index + 1}` }),
+      });
+    }
+    const asked: number[] = [];
+    for await (const page of source().list({})) {
+      expect(page).toHaveLength(1);
+      asked.push(inputs().length);
+    }
+    expect(asked).toEqual([1, 3, 4, 4]);
+  });
+
+  it('asks for nothing after the page on which the range ends', async () => {
+    const more = { IsTruncated: true } as const;
+    s3.on(ListObjectsV2Command)
+      .resolvesOnce({ Contents: [object('a')], ...more, NextContinuationToken: 't1' })
+      .resolvesOnce({ Contents: [object('b'), object('d')], ...more, NextContinuationToken: 't2' });
+    expect(await keysOf('', { upTo: keyFromText('c') })).toEqual(['a', 'b']);
+    expect(inputs()).toHaveLength(2);
+  });
+
+  it('tells of a page that fails ahead of its turn when its turn comes, and to nobody else', async () => {
+    const listing = () => {
+      s3.reset();
+      s3.on(ListObjectsV2Command)
+        .resolvesOnce({ Contents: [object('a')], IsTruncated: true, NextContinuationToken: 't1' })
+        .resolvesOnce({ Contents: [object('b')], IsTruncated: true, NextContinuationToken: 't2' })
+        .rejects(new S3ServiceException({ name: 'NoSuchBucket', $fault: 'client', $metadata: {} }));
+      return source().list({})[Symbol.asyncIterator]();
+    };
+    const read = listing();
+    for (const key of ['a', 'b']) expect((await read.next()).value).toMatchObject([{ key: keyFromText(key) }]);
+    await expect(read.next()).rejects.toThrow(NotFoundError);
+    const left = listing();
+    for (const key of ['a', 'b']) expect((await left.next()).value).toMatchObject([{ key: keyFromText(key) }]);
+    await left.return?.();
+  });
+
   it('starts after the full key, as text', async () => {
     s3.on(ListObjectsV2Command).resolves({ IsTruncated: false });
     await keysOf('prä/', { after: keyFromText('ü+b') });
