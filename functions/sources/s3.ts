@@ -2,11 +2,10 @@
  * The source `s3://bucket/prefix`. Entries are the objects under the prefix, keyed by what follows it, literally; an object whose key
  * is the prefix has the empty key. Of a versioned bucket the current versions are the entries; what is deleted is not there.
  *
- * In the plain case an object takes one request. Its tags, and its ACL where the bucket uses ACLs, take one more each.
+ * In the plain case an object takes one request; a large one takes one for each range, and one for its checksum. Its tags, and its ACL where the bucket uses ACLs, take one more each.
  */
 import { GetObjectAclCommand, GetObjectTaggingCommand, HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { httpStatusOf, translateAwsError } from '../core/aws-errors.ts';
-import type { Content } from '../core/content.ts';
 import type { ListedEntry } from '../core/entry.ts';
 import { messageOf } from '../core/errors.ts';
 import type { ListedTarget, OpenedEntry, SourceReader } from '../core/ports.ts';
@@ -14,11 +13,10 @@ import { formatUri, type S3Uri } from '../core/uri.ts';
 import { type AclUse, aclUse } from './s3/acl-use.ts';
 import type { ObjectAnswer } from './s3/answer-headers.ts';
 import { attributesDiffer, attributesOf, type SeparateAttributes } from './s3/attributes.ts';
-import { bodyOf, type PinnedObject, readPinned } from './s3/content.ts';
-import { getObject } from './s3/get.ts';
+import { type Got, getFirst } from './s3/first-answer.ts';
 import { displayObject, objectKeyOf } from './s3/keys.ts';
 import { fingerprintOf, listObjects, peekObjects, readFingerprint } from './s3/listing.ts';
-import { type PlainAnswer, type PlainGets, plainGets, type SentRequest } from './s3/plain-get.ts';
+import { type PlainGets, plainGets } from './s3/plain-get.ts';
 import { readSettings } from './s3/settings.ts';
 import { s3Writer } from './s3/writer.ts';
 
@@ -49,14 +47,6 @@ interface Reader {
   readonly plain: PlainGets;
 }
 
-/** An answer whose content is still to be read. */
-interface Got {
-  readonly response: ObjectAnswer;
-  content(object: PinnedObject): Content;
-  /** Lets go of the content. */
-  drop(): void;
-}
-
 async function open(reader: Reader, listed: ListedEntry): Promise<OpenedEntry> {
   const name = displayObject(reader.uri, listed.key);
   let { etag: pin }: { etag: string | undefined } = readFingerprint(listed.fingerprint ?? '');
@@ -80,8 +70,7 @@ async function openOnce(
   const object = { Bucket: uri.bucket, Key: objectKeyOf(uri, listed.key) };
   let got: Got | undefined;
   try {
-    if (pin !== undefined) got = gotPlain(await plain.find(object.Key, pin, listed.sizeBytes));
-    got ??= await get({ client, plain }, { ...object, ...(pin === undefined ? {} : { IfMatch: pin }) }, name);
+    got = await getFirst({ client, plain }, object, { etag: pin, sizeBytes: listed.sizeBytes ?? 0 }, name);
     const { response } = got;
     const state = stateOf(response, listed);
     if (typeof state === 'string') {
@@ -101,32 +90,6 @@ async function openOnce(
     got?.drop();
     return answerTo(error, listed, name);
   }
-}
-
-/** The SDK's answer; how it asked is what `plain` learns from. */
-async function get(
-  { client, plain }: Pick<Reader, 'client' | 'plain'>,
-  input: { readonly Bucket: string; readonly Key: string; readonly IfMatch?: string },
-  name: string,
-): Promise<Got> {
-  let sent: SentRequest | undefined;
-  const response = await getObject(client, input, (last) => {
-    sent = last;
-  });
-  const body = bodyOf(response, name);
-  if (sent !== undefined) await plain.learn(input.Key, sent);
-  return {
-    response,
-    content: (pinned) => readPinned(client, pinned, body),
-    drop: () => {
-      body.destroy();
-    },
-  };
-}
-
-function gotPlain(found: PlainAnswer | undefined): Got | undefined {
-  if (found === undefined) return undefined;
-  return { response: found.answer, content: () => found.content, drop: () => undefined };
 }
 
 /** The state that a response shows, or why it cannot be the listed object: a 200 may carry an error instead of the object. */

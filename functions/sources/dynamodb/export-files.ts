@@ -37,7 +37,7 @@ export async function findFile(s3: S3Client, bucket: string, key: string): Promi
       throw new IntegrityError(`${name}: S3 answered without the file's ETag or size`);
     }
     const pinned = { bucket, key, etag, versionId, sizeBytes, name };
-    return { name, sizeBytes, etag, content: unchanged(readPinned(s3, pinned, body), name) };
+    return { name, sizeBytes, etag, content: unchanged(readPinned(s3, pinned, { body, until: sizeBytes }), name) };
   } catch (error) {
     if (error instanceof Error && ABSENT.has(error.name)) return undefined;
     throw translateAwsError(error, `${name}: reading`);

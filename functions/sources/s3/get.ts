@@ -12,11 +12,11 @@ const UNKNOWN_CHECKSUM = /^x-amz-checksum-(sha512|xxhash\d+)$/;
 /** On a range, some stores send the checksum of the whole. */
 const ANY_CHECKSUM = /^x-amz-checksum-/;
 
-/** @param onSent Is given each request that goes out for it, the last one last. */
+/** @param options.onSent Is given each request that goes out for it, the last one last. */
 export function getObject(
   client: S3Client,
   input: GetObjectCommandInput,
-  onSent: (sent: SentRequest) => void = () => undefined,
+  { onSent, signal }: { readonly onSent?: (sent: SentRequest) => void; readonly signal?: AbortSignal } = {},
 ): Promise<GetObjectCommandOutput> {
   const command = new GetObjectCommand({ ...input, ChecksumMode: 'ENABLED' });
   // Last in its step, so that the SDK's own middleware, further out, never sees these headers.
@@ -26,12 +26,13 @@ export function getObject(
     name: 'knownChecksums',
   });
   // Where the SDK has done all that it does to a request; outside of what the client has at its end, which counts requests.
-  command.middlewareStack.addRelativeTo(watch(onSent), {
-    relation: 'after',
-    toMiddleware: 'deserializerMiddleware',
-    name: 'sentRequests',
-  });
-  return client.send(command);
+  if (onSent !== undefined)
+    command.middlewareStack.addRelativeTo(watch(onSent), {
+      relation: 'after',
+      toMiddleware: 'deserializerMiddleware',
+      name: 'sentRequests',
+    });
+  return client.send(command, signal === undefined ? {} : { abortSignal: signal });
 }
 
 function watch(onSent: (sent: SentRequest) => void) {

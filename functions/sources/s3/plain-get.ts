@@ -9,7 +9,7 @@
 import { Readable } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { type ObjectAnswer, readAnswerHeaders } from './answer-headers.ts';
-import { matchesChecksum } from './checksums.ts';
+import { compareChecksum } from './checksums.ts';
 import { encodeForSignature, type Signer, signerOf, type UnsignedRequest } from './signature.ts';
 
 /** Contents up to this are gathered before they are given on. */
@@ -132,7 +132,9 @@ async function answerTo(
     body.on('error', () => undefined).destroy();
     return undefined;
   }
-  return (await matchesChecksum(headers, content)) ? { answer, content } : undefined;
+  const comparison = compareChecksum((algorithm) => headers[`x-amz-checksum-${algorithm}`]);
+  comparison.update(content);
+  return (await comparison.matches()) ? { answer, content } : undefined;
 }
 
 /** Exactly so many bytes; undefined when the body breaks, or is longer or shorter. */
