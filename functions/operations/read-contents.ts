@@ -7,11 +7,11 @@ import type { Vault } from '../core/ports.ts';
 import { type ChunkProof, chunkFetcher, type WantedChunk } from './fetch-chunks.ts';
 
 /** Plain bytes of all chunks that are in memory or on their way there, whatever the contents' sizes and however many are read side by side. */
-const AHEAD_BYTES = 64 << 20;
+const AHEAD_BYTES = 32 << 20;
 /** Plain bytes that are fetched together. */
 const WINDOW_BYTES = 8 << 20;
 /** Entries read ahead of whoever takes them; when there are so many, half of them are taken before more are read, so that requests stay large. */
-const AHEAD_ENTRIES = 4000;
+const AHEAD_ENTRIES = 1000;
 
 /** An entry and its content, which throws IntegrityError at or before its end when it is not what the entry says. */
 export interface ReadableEntry {
