@@ -21,6 +21,11 @@ export interface Folders {
   ensureRoot(): void;
   /** The deepest directory on the key's way that is there. @throws InvalidInputError when something else is in a directory's place. */
   nearestTo(key: EntryKey): Folder;
+  /**
+   * The directory that holds the key, as it was when it was last looked at (`identity`: `device:inode`; undefined for the root); undefined when it was not.
+   * Whoever goes by it makes sure that it is still the same one.
+   */
+  remembered(key: EntryKey): { readonly folder: Folder; readonly identity: string | undefined } | undefined;
   /** Makes the directories on the key's way that are missing. @throws InvalidInputError as `nearestTo`. */
   ensureParentOf(key: EntryKey, mode: number): void;
   /** Whether every directory above the key is there, as a real one. */
@@ -98,6 +103,11 @@ export function foldersOf(place: Place): Folders {
   return {
     ensureRoot,
     nearestTo: nearest,
+    remembered(key) {
+      const parent = parentOf(key);
+      if (parent !== '') return known.get(parent);
+      return rootDevice === undefined ? undefined : { folder: { key: '', sameDevice: true }, identity: undefined };
+    },
     ensureParentOf(key, mode) {
       const there = nearest(key).key;
       if (there === parentOf(key)) return;

@@ -29,14 +29,20 @@ export interface PartialFolder {
    * another file system is mounted there; what a killed restore leaves in `near` stays, and is seen. @throws InvalidInputError when something else has the folder's name.
    */
   create<T>(near: Folder, make: (path: Buffer) => T): { readonly path: Buffer; readonly made: T };
+  /** A new temporary path in this folder, which was there when it was last looked at; undefined before it was. */
+  pathIfReady(): string | undefined;
 }
 
 export function partialFolderOf(place: Place): PartialFolder {
   let isReady = false;
+  const newName = (): string => {
+    count += 1;
+    return `${HOST}.${process.pid}.${PROCESS}.${count}`;
+  };
   return {
+    pathIfReady: () => (isReady ? `${place.prefix}${PARTIAL_FOLDER}/${newName()}` : undefined),
     create(near, make) {
-      count += 1;
-      const name = `${HOST}.${process.pid}.${PROCESS}.${count}`;
+      const name = newName();
       const { sameDevice, key } = near;
       const path = pathOf(place, sameDevice ? `${PARTIAL_FOLDER}/${name}` : `${key}${PARTIAL_FOLDER}.${name}`);
       if (sameDevice && !isReady) makePartialFolder(place);

@@ -3,16 +3,16 @@ import { closeSync, openSync, renameSync, rmdirSync, symlinkSync, unlinkSync, wr
 import { promisify } from 'node:util';
 import { displayKey, type EntryKey, type PresentEntry } from '../../core/entry.ts';
 import { IntegrityError, InvalidInputError, TransientError } from '../../core/errors.ts';
+import type { Aside, FileJob } from './aside.ts';
 import { codeOf } from './errors.ts';
 import type { Folders } from './folders.ts';
 import type { Holdable } from './keys.ts';
 import type { PartialFolder } from './partial.ts';
 import { type Place, pathOf } from './place.ts';
-import { type Identity, linkAt, openFileAt, type Touchable, touch } from './touch.ts';
+import { foreseeTouch, type Identity, linkAt, openFileAt, type Touchable, touch } from './touch.ts';
 
 /** Up to here content is gathered and written in one go: seven calls, about 20 µs; one after another, asynchronous ones take ten times as long. */
 const SMALL_BYTES = 64 * 1024;
-/** For an entry of a source that knows no modes. */
 const DEFAULT_FILE = 0o644;
 /** For one that others than this user must not read: values of parameters and secrets, environments of functions. */
 const PRIVATE_FILE = 0o600;
@@ -23,6 +23,7 @@ export interface Writer {
   readonly folders: Folders;
   readonly partial: PartialFolder;
   readonly identity: Identity;
+  readonly aside: Aside;
 }
 
 const writeAsync = promisify(write);
@@ -36,7 +37,11 @@ export async function putFile(
 ): Promise<readonly string[]> {
   const { key, sizeBytes } = entry;
   const whole = sizeBytes > SMALL_BYTES ? undefined : await gather(content);
-  if (whole !== undefined) demandSize(entry, whole.length);
+  if (whole !== undefined) {
+    demandSize(entry, whole.length);
+    const planned = planAside(writer, entry, holdable);
+    if (planned !== undefined && (await writer.aside.write(planned.job, whole)) === true) return planned.notHeld;
+  }
   const { path, made: fd } = writer.partial.create(writer.folders.nearestTo(key), (at) => openSync(at, 'wx', 0o600));
   try {
     let notHeld: readonly string[];
@@ -55,6 +60,38 @@ export async function putFile(
     throw error;
   }
 }
+
+/** How another thread writes a small file; undefined where more must be looked at first. */
+function planAside(
+  { place, folders, partial, identity }: Writer,
+  entry: PresentEntry,
+  { attributes, notHeld }: Holdable,
+): { readonly job: FileJob; readonly notHeld: readonly string[] } | undefined {
+  const parent = folders.remembered(entry.key);
+  const partialPath = parent?.folder.sameDevice === true ? partial.pathIfReady() : undefined;
+  if (parent === undefined || partialPath === undefined) return undefined;
+  const touched =
+    attributes === undefined
+      ? { owner: undefined, mode: modeWithout(entry), seconds: undefined, notHeld }
+      : foreseeTouch(attributes, identity);
+  const job = {
+    partialPath,
+    path: place.prefix + entry.key,
+    parent:
+      parent.identity === undefined
+        ? undefined
+        : { path: place.prefix + parent.folder.key.slice(0, -1), identity: parent.identity },
+    owner: touched.owner,
+    mode: touched.mode,
+    seconds: touched.seconds,
+    sizeBytes: entry.sizeBytes,
+  };
+  return { job, notHeld: touched.notHeld };
+}
+
+/** For an entry of a source that knows no modes. */
+const modeWithout = ({ attributes }: PresentEntry): number =>
+  PRIVATE_TYPES.includes(attributes.type) ? PRIVATE_FILE : DEFAULT_FILE;
 
 /** The directories on its way must be there. */
 export function putLink(writer: Writer, key: EntryKey, holdable: Holdable): readonly string[] {
@@ -77,17 +114,18 @@ function touchNew(
   entry: PresentEntry | undefined,
 ): readonly string[] {
   if (attributes !== undefined) return touch(touchable, attributes, writer.identity).notHeld;
-  touchable.chmod?.(PRIVATE_TYPES.includes(entry?.attributes.type) ? PRIVATE_FILE : DEFAULT_FILE);
+  touchable.chmod?.(entry === undefined ? DEFAULT_FILE : modeWithout(entry));
   return notHeld;
 }
 
-async function gather(content: AsyncIterable<Uint8Array>): Promise<Buffer> {
+async function gather(content: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   for await (const piece of content) pieces.push(piece);
-  return Buffer.concat(pieces);
+  const [first, ...more] = pieces;
+  return first !== undefined && more.length === 0 ? first : Buffer.concat(pieces);
 }
 
-function writeWhole(fd: number, bytes: Buffer): void {
+function writeWhole(fd: number, bytes: Uint8Array): void {
   for (let offset = 0; offset < bytes.length; ) offset += writeSync(fd, bytes, offset);
 }
 

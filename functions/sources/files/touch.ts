@@ -49,6 +49,8 @@ export function currentIdentity(): Identity {
   return { uid: process.geteuid?.() ?? 0, groups: new Set(groups) };
 }
 
+/** Leaves the owner as it is. */
+const KEPT = -1;
 const SETUID = 0o4000;
 const SETGID = 0o2000;
 
@@ -69,11 +71,16 @@ export function touch(
   return { notHeld: namesOf(held, touchable.chmod !== undefined && mode !== attributes.mode), mode };
 }
 
-/** What `touch` will return, for a directory that is touched only when everything in it is written. */
-export function foreseeNotHeld({ mode, uid, gid }: DiskAttributes, identity: Identity): readonly string[] {
-  if (identity.uid === 0) return [];
-  const held = { uid: uid === identity.uid, gid: identity.groups.has(gid) };
-  return namesOf(held, (mode & refusedBits(held)) !== 0);
+/** What `touch` will do and return, as far as it is not refused, for what is touched later or elsewhere. */
+export function foreseeTouch({ mode, uid, gid, mtimeNs }: DiskAttributes, identity: Identity) {
+  const isRoot = identity.uid === 0;
+  const held = { uid: isRoot || uid === identity.uid, gid: isRoot || identity.groups.has(gid) };
+  return {
+    owner: isRoot ? { uid, gid } : held.gid ? { uid: KEPT, gid } : undefined,
+    mode: mode & ~refusedBits(held),
+    seconds: secondsOf(mtimeNs),
+    notHeld: namesOf(held, (mode & refusedBits(held)) !== 0),
+  };
 }
 
 function refusedBits(held: { readonly uid: boolean; readonly gid: boolean }): number {
@@ -88,7 +95,7 @@ function setOwner(touchable: Touchable, { uid, gid }: Pick<DiskAttributes, 'uid'
   const mayBe = { uid: uid === identity.uid, gid: identity.groups.has(gid) };
   try {
     if (identity.uid === 0) touchable.chown(uid, gid);
-    else if (mayBe.gid) touchable.chown(-1, gid); // -1 leaves the user as it is.
+    else if (mayBe.gid) touchable.chown(KEPT, gid);
     return identity.uid === 0 ? { uid: true, gid: true } : mayBe;
   } catch (error) {
     // Root without the capability, or an owner that a user namespace does not map.

@@ -3,6 +3,7 @@ import { lstatSync, mkdirSync, rmdirSync, unlinkSync } from 'node:fs';
 import { displayKey, type EntryKey, type PresentEntry } from '../../core/entry.ts';
 import { IntegrityError, InvalidInputError } from '../../core/errors.ts';
 import type { SourceWriter } from '../../core/ports.ts';
+import { makeAside } from './aside.ts';
 import { codeOf, diskError } from './errors.ts';
 import { applyRootSettings, finishPlace } from './finish.ts';
 import { foldersOf } from './folders.ts';
@@ -10,8 +11,12 @@ import { findKeyFault, type Holdable, holdableOf } from './keys.ts';
 import { partialFolderOf } from './partial.ts';
 import { ancestorsOf, type Place, pathOf, turnGiver } from './place.ts';
 import { putFile, putLink, type Writer } from './put.ts';
-import { currentIdentity, foreseeNotHeld } from './touch.ts';
+import { currentIdentity, foreseeTouch } from './touch.ts';
 
+/** So many that the thread for small files has some to write while others are made ready. */
+const WRITERS = 128;
+/** One for all: the disk is not faster for more. */
+const aside = makeAside();
 /** A directory on the way to a restored entry is closed to others until its own entry is finished. */
 const PRIVATE_FOLDER = 0o700;
 /** A source that has no directories (S3) says nothing of their modes: this user's default. */
@@ -30,11 +35,13 @@ export function fileWriter(place: Place): SourceWriter {
     folders: foldersOf(place),
     partial: partialFolderOf(place),
     identity: currentIdentity(),
+    aside,
   };
   const giveTurn = turnGiver();
   const directoriesFirst = orderOfDirectories();
   return {
     uri: place.uri,
+    writers: WRITERS,
     write: (entry, content) =>
       directoriesFirst(entry.key, async () => {
         await giveTurn();
@@ -114,7 +121,7 @@ function putDirectory(
       mkdirSync(path, mode);
     }
   }
-  return attributes === undefined ? notHeld : foreseeNotHeld(attributes, writer.identity);
+  return attributes === undefined ? notHeld : foreseeTouch(attributes, writer.identity).notHeld;
 }
 
 /** `x` and `x/` are two keys: a directory is not what is removed when the file is meant. */
