@@ -5,7 +5,7 @@
 import * as z from 'zod';
 import { SNAPSHOT_KINDS, VERIFY_LEVELS } from './closed-sets.ts';
 import type { RecoveryPointId, RunId, SnapshotId, SourceId } from './ids.ts';
-import { usageSchema } from './usage.ts';
+import { predictionSchema, usageSchema } from './usage.ts';
 
 const id = <T extends string>() => z.string().min(1).max(200) as unknown as z.ZodType<T>;
 const time = z.iso.datetime();
@@ -64,6 +64,8 @@ export const sourceRunSchema = z.object({
   reason: z.string().optional(),
   /** One of the error names, when failed. */
   error: z.string().optional(),
+  /** What it was expected to use, from the recovery points that were there when the run began. */
+  predicted: predictionSchema.optional(),
 });
 export type SourceRun = z.infer<typeof sourceRunSchema>;
 

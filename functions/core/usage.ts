@@ -41,6 +41,10 @@ export type UsageKind = (typeof USAGE_KINDS)[number];
 export type Usage = Readonly<Partial<Record<UsageKind, number>>>;
 export const usageSchema = z.partialRecord(z.enum(USAGE_KINDS), z.number().nonnegative());
 
+/** What one source of a run is expected to use: at its places wherever the run is, and of the stack where it runs in the account. */
+export const predictionSchema = z.object({ places: usageSchema, stack: usageSchema });
+export type Prediction = z.infer<typeof predictionSchema>;
+
 /** The sum; kinds that come to nothing are left out. */
 export function sumUsage(parts: Iterable<Usage>): Usage {
   const sum: Partial<Record<UsageKind, number>> = {};

@@ -4,8 +4,11 @@ import type { EventType, MetricName } from '../core/events.ts';
 import type { FinishRunInput, FinishRunOutput } from '../core/messages.ts';
 import { getPlan, type Plan } from '../core/plan.ts';
 import type { Ports } from '../core/ports.ts';
+import { shardsOf } from '../core/predict-places.ts';
+import { expectedUsd } from '../core/predict-run.ts';
+import { RUN_TRANSITIONS, transitionsAround } from '../core/predict-stack.ts';
 import { skewSeconds } from '../core/recovery-set.ts';
-import { isUnused } from '../core/usage.ts';
+import { isUnused, type Usage } from '../core/usage.ts';
 import { pointsOfRun } from './points-of-run.ts';
 
 type FinishRunPorts = Pick<
@@ -45,13 +48,17 @@ export async function finishRun(input: FinishRunInput, ports: FinishRunPorts): P
 
   const status = statusOf(sources, points);
   const skew = skewSeconds(points);
-  const usage = await ports.usage.get(input.runId);
+  const usage = withTransitions(await ports.usage.get(input.runId), sources, points, plan);
+  const expected = expectedUsd(
+    sources.map(({ predicted }) => predicted),
+    usage,
+  );
   const finished: Run = {
     ...run,
     status,
     finishedAt: run.status === 'running' ? ports.clock.now().toISOString() : run.finishedAt,
     ...(skew === undefined ? {} : { skewSeconds: skew }),
-    ...(isUnused(usage) ? {} : { usage, cost: costOfRun(usage, undefined) }),
+    ...(isUnused(usage) ? {} : { usage, cost: costOfRun(usage, expected) }),
   };
   await ports.runs.update(finished);
   for (const source of sources) {
@@ -70,6 +77,26 @@ export async function finishRun(input: FinishRunInput, ports: FinishRunPorts): P
     skipped,
     problems: problemsOf(sources),
   };
+}
+
+/** In the account each call of a function is a step of a machine with a choice after it; others stand around them. */
+function withTransitions(
+  usage: Usage,
+  sources: readonly SourceRun[],
+  points: readonly RecoveryPoint[],
+  plan: Plan,
+): Usage {
+  if (usage.lambdaCalls === undefined) return usage;
+  const around = sources.map(({ snapshotId }) => {
+    const own = points.filter((point) => point.snapshotId === snapshotId);
+    const [point] = own;
+    if (point === undefined) return 0;
+    const verifications = plan.verify.after === 'every' ? 1 : 0;
+    return transitionsAround({ shards: shardsOf(point.counts), replicas: own.length - 1, verifications });
+  });
+  // All calls are in the usage but this one, and that of startRun is among the run's own.
+  const called = 2 * Math.max(0, usage.lambdaCalls - 1);
+  return { ...usage, transitions: around.reduce((sum, one) => sum + one, RUN_TRANSITIONS + called) };
 }
 
 /** What the alarm leads to: the run's own error only says that something failed. */

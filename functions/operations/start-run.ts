@@ -1,4 +1,4 @@
-import type { Run, SourceRun } from '../core/catalogue-records.ts';
+import type { RecoveryPoint, Run, SourceRun } from '../core/catalogue-records.ts';
 import { ConflictError, messageOf, TransientError } from '../core/errors.ts';
 import {
   type RunId,
@@ -12,12 +12,17 @@ import {
 import type { SourceWork, StartRunInput, StartRunOutput } from '../core/messages.ts';
 import { getPlan } from '../core/plan.ts';
 import type { Ports } from '../core/ports.ts';
+import { predictSource } from '../core/predict-run.ts';
+import { shapeOf, workloadAfter } from '../core/source-workload.ts';
 
 /**
  * How long a source is held without a sign of life: longer than one worker call can last (15 minutes on Lambda), since each call
  * extends it.
  */
 export const LEASE_SECONDS = 20 * 60;
+
+/** As many as come together: more would be asked for once more. */
+const POINTS_LOOKED_AT = 100;
 
 type StartRunPorts = Pick<Ports, 'clock' | 'config' | 'runs' | 'leases' | 'recoveryPoints' | 'events'>;
 
@@ -53,12 +58,18 @@ async function claimSources(input: StartRunInput, run: Run, ports: StartRunPorts
   const { runId } = run;
   const before = new Map((await ports.runs.listSources(runId)).map((source) => [source.sourceId, source]));
   const sources: SourceWork[] = [];
-  for (const { uri } of getPlan(ports.config, input.plan).sources) {
+  const plan = getPlan(ports.config, input.plan);
+  for (const config of plan.sources) {
+    const { uri } = config;
     const sourceId = sourceIdOf(uri);
     const known = before.get(sourceId);
     if (known?.status === 'succeeded' || known?.status === 'skipped') continue;
-    const snapshotId = await chooseSnapshotId(known, sourceId, run, ports);
-    const source = await claim({ runId, sourceId, sourceUri: uri, snapshotId, token: 0, status: 'running' }, ports);
+    const { snapshotId, points } = await chooseSnapshotId(known, sourceId, run, ports);
+    const earlier = points.filter((point) => point.vault === plan.vault && point.snapshotId < snapshotId);
+    const work = workloadAfter(earlier, input.kind, plan.full);
+    const predicted = work && { predicted: predictSource(work, shapeOf(ports.config, plan, config)) };
+    const asked = { runId, sourceId, sourceUri: uri, snapshotId, token: 0, status: 'running' as const, ...predicted };
+    const source = await claim(asked, ports);
     await ports.runs.putSource(source);
     if (source.status === 'running') sources.push({ plan: input.plan, runId, sourceId, snapshotId });
   }
@@ -97,19 +108,20 @@ async function chooseSnapshotId(
   sourceId: SourceId,
   run: Run,
   ports: StartRunPorts,
-): Promise<SnapshotId> {
-  let newest: SnapshotId | undefined;
+): Promise<{ readonly snapshotId: SnapshotId; readonly points: readonly RecoveryPoint[] }> {
+  const points: RecoveryPoint[] = [];
+  let passed: SnapshotId | undefined;
   for await (const point of ports.recoveryPoints.listBySource(sourceId)) {
-    newest ??= point.snapshotId;
-    if (known === undefined || point.snapshotId <= known.snapshotId) {
-      if (point.snapshotId === known?.snapshotId) return known.snapshotId;
-      break;
-    }
+    if (points.length < POINTS_LOOKED_AT) points.push(point);
+    if (known === undefined || point.snapshotId <= known.snapshotId) passed ??= point.snapshotId;
+    if (passed !== undefined && points.length === POINTS_LOOKED_AT) break;
   }
-  if (known !== undefined && (newest === undefined || newest < known.snapshotId)) return known.snapshotId;
+  const newest = points[0]?.snapshotId;
+  if (known !== undefined && (passed === known.snapshotId || newest === undefined || newest < known.snapshotId))
+    return { snapshotId: known.snapshotId, points };
   const after = newest === undefined ? 0 : Date.parse(timeOfSnapshot(newest)) + 1;
   const at = Math.max(Date.parse(run.startedAt), after);
-  return snapshotIdOf(new Date(at).toISOString(), run.runId, sourceId);
+  return { snapshotId: snapshotIdOf(new Date(at).toISOString(), run.runId, sourceId), points };
 }
 
 /**

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { keyFromText } from '../../functions/core/entry.ts';
 import { ConflictError } from '../../functions/core/errors.ts';
+import { expectedUsd } from '../../functions/core/predict-run.ts';
 import { PRICES_AS_OF } from '../../functions/core/prices.ts';
 import { commitSnapshot } from '../../functions/operations/commit-snapshot.ts';
 import { finishRun } from '../../functions/operations/finish-run.ts';
@@ -30,6 +31,25 @@ describe('what a run used', () => {
       usage: { s3Writes: 2000, tableWriteUnits: 2 },
       cost: { actualUsd: expect.closeTo(0.01000125, 10), pricesAsOf: PRICES_AS_OF },
     });
+  });
+
+  it('is told next to what was expected from the points that were there before, once there are some', async () => {
+    const world = makeWorld({ plan: { vault: 'primary', replicateTo: ['offsite'] } });
+    fill(world);
+    const used = { s3Reads: 1, lambdaCalls: 6 };
+    const costOf = async (kind: 'full' | 'incremental') => {
+      const { runId } = await world.run(kind);
+      await world.catalogue.usage.add(runId, used);
+      await finishRun({ runId }, world.ports);
+      return { runId, run: await world.ports.runs.get(runId) };
+    };
+    expect((await costOf('full')).run.cost?.predictedUsd).toBeUndefined();
+    const { runId, run } = await costOf('incremental');
+    const [source] = await world.ports.runs.listSources(runId);
+    expect(source?.predicted?.places).toMatchObject({ s3Reads: 16 });
+    expect(run.cost?.predictedUsd).toBe(expectedUsd([source?.predicted], used));
+    // Five of a run; five, a shard and a replica of its source; two for each call but that of startRun.
+    expect(run.usage?.transitions).toBe(5 + 5 + 1 + 1 + 2 * 5);
   });
 
   it('is not spoken of where it is nothing', async () => {
