@@ -112,6 +112,8 @@ export function transitionsAround(source: {
   readonly replicas: number;
   readonly verifications: number;
 }): number {
-  // AnyShards, Shards, Replicas, VerifyWanted and SourceDone; the end of each shard and replica; the start and the end of each verification.
-  return 5 + source.shards + source.replicas + 2 * source.verifications;
+  const { shards, replicas, verifications } = source;
+  // AnyShards, Replicas, VerifyWanted and SourceDone; the map over several shards and the end of each; the end of each replica; the start and the end
+  // of each verification.
+  return 4 + (shards > 1 ? 1 + shards : 0) + replicas + 2 * verifications;
 }

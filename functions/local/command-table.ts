@@ -71,6 +71,15 @@ export const COMMAND_OPTIONS: Readonly<Record<string, OptionSpec>> = {
     help: 'exactly this entry; of a table the typed JSON of a key, or of a partition key alone; may be given again',
   },
   'max-write-units': { value: 'N', help: 'write to a table at most so many write units a second' },
+  objects: {
+    value: 'N',
+    help: 'how many entries a source without a recovery point is taken to have; 10,000 unless given',
+  },
+  bytes: { value: 'SIZE', help: 'how large it is taken to be, such as 500MiB or 2TiB; 1GiB unless given' },
+  changed: {
+    value: 'SHARE',
+    help: 'how much of a source changes between two runs where none has told; 1% unless given',
+  },
   level: { value: 'LEVEL', choices: VERIFY_LEVELS, help: "how deep; the plan's own level unless given" },
 };
 
@@ -131,5 +140,10 @@ export const COMMANDS: Readonly<Record<string, CommandSpec>> = {
     inAccount: true,
   },
   status: { arguments: [], options: [], help: 'how old the newest verified recovery point of each source is' },
+  estimate: {
+    arguments: ['PLAN'],
+    options: ['objects', 'bytes', 'changed'],
+    help: 'what a plan will cost in a month, at list prices of AWS',
+  },
   'catalogue rebuild': { arguments: [], options: [], help: 'make the catalogue again from the vaults' },
 };

@@ -23,6 +23,7 @@ const ACTIONS: Readonly<Record<string, () => Promise<Action>>> = {
   verify: async () => (await import('./commands/prove.ts')).verifyCommand,
   replicate: async () => (await import('./commands/prove.ts')).replicateCommand,
   status: async () => (await import('./commands/status.ts')).statusCommand,
+  estimate: async () => (await import('./commands/estimate.ts')).estimateCommand,
   'catalogue rebuild': async () => (await import('./commands/status.ts')).rebuildCommand,
   help: async () => helpCommand,
   version: async () => versionCommand,

@@ -77,11 +77,11 @@ describe('the model', () => {
   it('says of an unchanged source what can be counted by hand', () => {
     const shape: SourceShape = { ...verified('check'), replicas: [{ scheme: 's3', otherRegion: true }] };
     const { stack } = predictSource(UNCHANGED, shape);
-    // Inventory, snapshot, commit, replicate and verify, each with its choice; and nine steps around them.
+    // Inventory, snapshot, commit, replicate and verify, each with its choice; and seven steps around them.
     expect(stack.lambdaCalls).toBe(5);
-    expect(stack.transitions).toBe(19);
+    expect(stack.transitions).toBe(17);
     expect(stack.interRegionBytes).toBeUndefined();
-    expect(usageInAccount([{ places: {}, stack }]).transitions).toBe(24);
+    expect(usageInAccount([{ places: {}, stack }]).transitions).toBe(22);
   });
 
   it('has nothing to pay for directories', () => {

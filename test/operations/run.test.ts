@@ -48,8 +48,8 @@ describe('what a run used', () => {
     const [source] = await world.ports.runs.listSources(runId);
     expect(source?.predicted?.places).toMatchObject({ s3Reads: 16 });
     expect(run.cost?.predictedUsd).toBe(expectedUsd([source?.predicted], used));
-    // Five of a run; five, a shard and a replica of its source; two for each call but that of startRun.
-    expect(run.usage?.transitions).toBe(5 + 5 + 1 + 1 + 2 * 5);
+    // Five of a run; four and a replica of its source; two for each call but that of startRun.
+    expect(run.usage?.transitions).toBe(5 + 4 + 1 + 2 * 5);
   });
 
   it('is not spoken of where it is nothing', async () => {
