@@ -1,6 +1,7 @@
 /** Content on its way into S3: whole when small, in parts when not. Nothing is there until its end proved it. */
 import { AbortMultipartUploadCommand, type CompletedPart, type S3Client, UploadPartCommand } from '@aws-sdk/client-s3';
 import { IntegrityError } from '../../core/errors.ts';
+import type { PartTurn } from './part-memory.ts';
 
 const MiB = 1024 * 1024;
 
@@ -8,9 +9,10 @@ const MiB = 1024 * 1024;
 export const MULTIPART_BYTES = 8 * MiB;
 // S3 user guide, "Amazon S3 multipart upload limits".
 const MAX_PARTS = 10_000;
-const MAX_PARTS_IN_FLIGHT = 4;
-/** What parts may take of memory, while parts are no larger than that. */
-const IN_FLIGHT_BYTES = 128 * MiB;
+/** Of one object. */
+const MAX_PARTS_IN_FLIGHT = 8;
+/** What all content on its way may take of memory in a target; a part that is larger than this goes alone. */
+export const IN_FLIGHT_BYTES = 64 * MiB;
 
 /** Whole MiB, at least 8, so that 10,000 parts hold the content. */
 export function partBytesFor(sizeBytes: number): number {
@@ -18,15 +20,17 @@ export function partBytesFor(sizeBytes: number): number {
 }
 
 /**
- * The content in pieces of `pieceBytes`, the last one shorter; empty content is one empty piece.
+ * The content in pieces of `pieceBytes`, the last one shorter; empty content is one empty piece. Each piece is taken from `memory` when its first
+ * byte is there, and whoever gets it gives it back.
  * @throws IntegrityError unless it has exactly `sizeBytes`; whatever the content throws.
  */
 export async function* cut(
   content: AsyncIterable<Uint8Array>,
   { sizeBytes, pieceBytes, name }: { readonly sizeBytes: number; readonly pieceBytes: number; readonly name: string },
+  memory: PartTurn,
 ): AsyncGenerator<Buffer, void> {
   let ahead = sizeBytes;
-  let piece = Buffer.allocUnsafe(Math.min(pieceBytes, ahead));
+  let piece: Buffer = Buffer.alloc(0);
   let filled = 0;
   for await (const chunk of content) {
     for (let offset = 0; offset < chunk.byteLength; ) {
@@ -34,8 +38,10 @@ export async function* cut(
         ahead -= filled;
         if (ahead === 0)
           throw new IntegrityError(`${name}: its content has more than ${sizeBytes} bytes; verify the recovery point`);
-        yield piece;
-        piece = Buffer.allocUnsafe(Math.min(pieceBytes, ahead));
+        if (filled > 0) yield piece;
+        const nextBytes = Math.min(pieceBytes, ahead);
+        await memory.take(nextBytes);
+        piece = Buffer.allocUnsafe(nextBytes);
         filled = 0;
       }
       const taken = Math.min(piece.byteLength - filled, chunk.byteLength - offset);
@@ -63,9 +69,9 @@ export async function uploadParts(
   upload: MultipartUpload,
   content: AsyncIterable<Uint8Array>,
   { sizeBytes, name }: { readonly sizeBytes: number; readonly name: string },
+  memory: PartTurn,
 ): Promise<CompletedPart[]> {
   const pieceBytes = partBytesFor(sizeBytes);
-  const width = Math.min(MAX_PARTS_IN_FLIGHT, Math.max(1, Math.floor(IN_FLIGHT_BYTES / pieceBytes)));
   const parts: CompletedPart[] = [];
   const inFlight = new Set<Promise<void>>();
   const failures: unknown[] = [];
@@ -74,15 +80,17 @@ export async function uploadParts(
       parts[partNumber - 1] = await uploadPart(client, upload, body, partNumber);
     } catch (error) {
       failures.push(error);
+    } finally {
+      memory.give(body.byteLength);
     }
   };
   let partNumber = 0;
   try {
-    for await (const body of cut(content, { sizeBytes, pieceBytes, name })) {
+    for await (const body of cut(content, { sizeBytes, pieceBytes, name }, memory)) {
       partNumber += 1;
       const sent = send(body, partNumber).finally(() => inFlight.delete(sent));
       inFlight.add(sent);
-      if (inFlight.size >= width) await Promise.race(inFlight);
+      if (inFlight.size >= MAX_PARTS_IN_FLIGHT) await Promise.race(inFlight);
       if (failures.length > 0) break;
     }
   } finally {

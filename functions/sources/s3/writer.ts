@@ -17,9 +17,13 @@ import { formatUri, type S3Uri } from '../../core/uri.ts';
 import { EXPIRES_STEP, expiresText } from './expires.ts';
 import { displayObject, objectKeyOf } from './keys.ts';
 import { type ObjectHeaders, type ObjectPlan, planObject } from './object-headers.ts';
+import { type PartTurn, partMemory } from './part-memory.ts';
 import { attributesToLeaveOut, cannotHold, isRefusal } from './refusals.ts';
 import { applySettings } from './settings.ts';
-import { abandon, cut, MULTIPART_BYTES, uploadParts } from './upload.ts';
+import { abandon, cut, IN_FLIGHT_BYTES, MULTIPART_BYTES, uploadParts } from './upload.ts';
+
+/** Small objects take a request each, whose time is mostly waiting; fewer than the sockets that a client has. */
+const WRITERS = 48;
 
 /** One object to be made. */
 interface Job {
@@ -28,6 +32,7 @@ interface Job {
   readonly plan: ObjectPlan;
   readonly sizeBytes: number;
   readonly content: AsyncIterable<Uint8Array>;
+  readonly memory: PartTurn;
   /** The object's name for messages. */
   readonly name: string;
 }
@@ -43,13 +48,16 @@ interface Made {
  * an empty object whose key ends in `/`.
  */
 export function s3Writer(client: S3Client, uri: S3Uri): SourceWriter {
+  const memory = partMemory(IN_FLIGHT_BYTES);
   return {
     uri: formatUri(uri),
+    writers: WRITERS,
     write: async (entry, content) => {
       const key = keyOnS3(entry);
       const destination = { Bucket: uri.bucket, Key: objectKeyOf(uri, key) };
       const [plan, name] = [planObject(entry.attributes), displayObject(uri, key)];
-      const job = { client, destination, plan, sizeBytes: entry.sizeBytes, content, name };
+      const turn = memory.begin();
+      const job = { client, destination, plan, sizeBytes: entry.sizeBytes, content, memory: turn, name };
       try {
         const made = await (entry.sizeBytes < MULTIPART_BYTES ? putWhole(job) : putInParts(job));
         return [...plan.notHeld, ...made.leftOut, ...(await addTags(job, made)), ...(await addGrants(job, made))];
@@ -57,6 +65,8 @@ export function s3Writer(client: S3Client, uri: S3Uri): SourceWriter {
         if (cannotHold(error))
           throw new InvalidInputError(`${name}: S3 cannot hold it (${messageOf(error)})`, { cause: error });
         throw translateAwsError(error, `${name}: writing`);
+      } finally {
+        turn.end();
       }
     },
     remove: async (key) => {
@@ -81,8 +91,8 @@ function keyOnS3({ key, attributes }: PresentEntry): EntryKey {
   return keyFromBytes(Buffer.concat([keyToBytes(key), Buffer.from('/')]));
 }
 
-async function putWhole({ client, destination, plan, sizeBytes, content, name }: Job): Promise<Made> {
-  for await (const Body of cut(content, { sizeBytes, pieceBytes: sizeBytes, name })) {
+async function putWhole({ client, destination, plan, sizeBytes, content, memory, name }: Job): Promise<Made> {
+  for await (const Body of cut(content, { sizeBytes, pieceBytes: sizeBytes, name }, memory)) {
     const { answer, leftOut } = await leavingOut(plan, (headers) => {
       const command = new PutObjectCommand({ ...destination, ...headers, Body });
       command.middlewareStack.add(expiresText(plan.expires), EXPIRES_STEP);
@@ -93,7 +103,7 @@ async function putWhole({ client, destination, plan, sizeBytes, content, name }:
   throw new TypeError('content that is cut has a first piece');
 }
 
-async function putInParts({ client, destination, plan, sizeBytes, content, name }: Job): Promise<Made> {
+async function putInParts({ client, destination, plan, sizeBytes, content, memory, name }: Job): Promise<Made> {
   const { answer, leftOut } = await leavingOut(plan, (headers) => {
     const command = new CreateMultipartUploadCommand({ ...destination, ...headers });
     command.middlewareStack.add(expiresText(plan.expires), EXPIRES_STEP);
@@ -102,7 +112,7 @@ async function putInParts({ client, destination, plan, sizeBytes, content, name 
   if (answer.UploadId === undefined) throw new TypeError('S3 began an upload without an id');
   const upload = { ...destination, UploadId: answer.UploadId };
   try {
-    const Parts = await uploadParts(client, upload, content, { sizeBytes, name });
+    const Parts = await uploadParts(client, upload, content, { sizeBytes, name }, memory);
     const { VersionId } = await client.send(
       new CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts } }),
     );

@@ -140,13 +140,13 @@ describe('writing an S3 object', () => {
     expect(Math.ceil(sizeBytes / partBytes)).toBeLessThanOrEqual(10_000);
   });
 
-  it('holds no more than four parts on their way, and reads no further meanwhile', async () => {
+  it('holds no more than eight parts on their way, and reads no further meanwhile', async () => {
     let [inFlight, most, readBytes] = [0, 0, 0];
     s3.on(UploadPartCommand).callsFake(async () => {
       inFlight += 1;
       most = Math.max(most, inFlight);
       for (let turns = 0; turns < 20; turns += 1) await turn();
-      expect(readBytes).toBeLessThanOrEqual(sent + 5 * 8 * MiB);
+      expect(readBytes).toBeLessThanOrEqual(sent + 8 * 8 * MiB + MiB);
       inFlight -= 1;
       sent += 8 * MiB;
       return { ETag: 'e' };
@@ -154,11 +154,69 @@ describe('writing an S3 object', () => {
     let sent = 0;
     const piece = Buffer.alloc(MiB);
     const content = async function* () {
-      for (; readBytes < 80 * MiB; readBytes += MiB) yield piece;
+      for (; readBytes < 160 * MiB; readBytes += MiB) yield piece;
     };
-    await target().write({ ...entryOf(Buffer.alloc(0)), sizeBytes: 80 * MiB }, content());
-    expect(most).toBe(4);
-    expect(s3.commandCalls(UploadPartCommand).length).toBe(10);
+    await target().write({ ...entryOf(Buffer.alloc(0)), sizeBytes: 160 * MiB }, content());
+    expect(most).toBe(8);
+    expect(s3.commandCalls(UploadPartCommand).length).toBe(20);
+  });
+
+  it('holds as much of many objects side by side, large and small, as of one', async () => {
+    let [readBytes, sentBytes, most] = [0, 0, 0];
+    const arrive = async (sizeBytes: number) => {
+      for (let turns = 0; turns < 20; turns += 1) await turn();
+      sentBytes += sizeBytes;
+      return { ETag: 'e' };
+    };
+    s3.on(UploadPartCommand).callsFake(({ Body }) => arrive(Body.length));
+    s3.on(PutObjectCommand).callsFake(({ Body }) => arrive(Body.length));
+    const piece = Buffer.alloc(MiB);
+    const ended: Promise<void>[] = [];
+    /** Comes after the contents of the entries before it, as contents of a restore do. */
+    const contentOf = (sizeBytes: number): AsyncGenerator<Uint8Array> => {
+      const before = ended.at(-1);
+      const { promise, resolve } = Promise.withResolvers<void>();
+      ended.push(promise);
+      return (async function* () {
+        await before;
+        for (let at = 0; at < sizeBytes; at += MiB) {
+          readBytes += MiB;
+          most = Math.max(most, readBytes - sentBytes);
+          yield piece;
+        }
+        resolve();
+      })();
+    };
+    const to = target();
+    const sizes = Array.from({ length: 48 }, (_, n) => (n % 3 === 0 ? 24 : (n % 7) + 1) * MiB);
+    await Promise.all(
+      sizes.map((sizeBytes) => to.write({ ...entryOf(Buffer.alloc(0)), sizeBytes }, contentOf(sizeBytes))),
+    );
+    expect(sentBytes).toBe(sizes.reduce((sum, sizeBytes) => sum + sizeBytes));
+    expect(most).toBeGreaterThan(32 * MiB);
+    expect(most).toBeLessThanOrEqual(64 * MiB + 8 * MiB + MiB);
+  });
+
+  it('comes to an end for the first object where the others hold all memory and wait for it', async () => {
+    const to = target();
+    const first = Promise.withResolvers<void>();
+    const piece = Buffer.alloc(MiB);
+    async function* waiting() {
+      yield piece;
+      await first.promise;
+      for (let n = 1; n < 8; n += 1) yield piece;
+    }
+    async function* afterOthers() {
+      for (let turns = 0; turns < 50; turns += 1) await turn();
+      for (let n = 0; n < 24; n += 1) yield piece;
+      first.resolve();
+    }
+    const large = to.write({ ...entryOf(Buffer.alloc(0)), sizeBytes: 24 * MiB }, afterOthers());
+    const others = Array.from({ length: 20 }, () =>
+      to.write({ ...entryOf(Buffer.alloc(0)), sizeBytes: 8 * MiB }, waiting()),
+    );
+    await Promise.all([large, ...others]);
+    expect(s3.commandCalls(UploadPartCommand).length).toBe(3 + 20);
   });
 });
 
