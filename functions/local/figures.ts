@@ -14,9 +14,9 @@ export function showBytes(bytes: number): string {
   return `${unit === 0 ? amount : amount.toFixed(1)} ${UNITS[unit]}`;
 }
 
-/** `12345` → `12,345`. */
+/** `12345` → `12,345`, of whole numbers. Not by `toLocaleString`, whose first call loads the languages of the world. */
 export function showCount(count: number): string {
-  return count.toLocaleString('en-US');
+  return String(count).replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
 /** A count with its noun: `1 entry`, `2 entries`. */
@@ -26,8 +26,10 @@ export function counted(count: number, one: string, many: string): string {
 
 /** `12.35 USD`; of less than a cent two digits that say something: `0.00042 USD`. */
 export function showUsd(usd: number): string {
-  if (usd === 0 || usd >= 0.01)
-    return `${usd.toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 })} USD`;
+  if (usd === 0 || usd >= 0.01) {
+    const [whole, cents] = usd.toFixed(2).split('.');
+    return `${showCount(Number(whole))}.${cents} USD`;
+  }
   return `${usd.toLocaleString('en-US', { maximumSignificantDigits: 2, maximumFractionDigits: 20 })} USD`;
 }
 
@@ -62,6 +64,7 @@ export function plain(text: string): string {
 
 /** How many columns a text takes, near enough: wide East Asian letters and emoji take two, marks that combine none. */
 export function widthOf(text: string): number {
+  if (/^[ -~]*$/.test(text)) return text.length;
   let width = 0;
   for (const letter of text) {
     if (/\p{Mn}|\p{Me}|\u200d|\ufe0f/u.test(letter)) continue;

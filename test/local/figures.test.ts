@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { plain, shorten, showBytes, showSeconds, showUsd, table, widthOf } from '../../functions/local/figures.ts';
+import {
+  plain,
+  shorten,
+  showBytes,
+  showCount,
+  showSeconds,
+  showUsd,
+  table,
+  widthOf,
+} from '../../functions/local/figures.ts';
 
 describe('figures', () => {
   it.each([
@@ -24,6 +33,17 @@ describe('figures', () => {
     [183_600, '2 d 3 h'],
   ])('shows %d seconds as %s', (seconds, text) => {
     expect(showSeconds(seconds)).toBe(text);
+  });
+
+  it.each([
+    [0, '0'],
+    [999, '999'],
+    [1000, '1,000'],
+    [123_456, '123,456'],
+    [1_234_567, '1,234,567'],
+    [Number.MAX_SAFE_INTEGER, '9,007,199,254,740,991'],
+  ])('shows the count %d as %s', (count, text) => {
+    expect(showCount(count)).toBe(text);
   });
 
   it.each([

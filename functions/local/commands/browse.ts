@@ -8,7 +8,7 @@ import { listEntries } from '../../operations/list-entries.ts';
 import { readEntry } from '../../operations/read-entry.ts';
 import { positional } from '../arguments.ts';
 import { EXIT } from '../failure.ts';
-import { showTime } from '../figures.ts';
+import { showCount, showTime } from '../figures.ts';
 import { keysFromTyped, prefixFromTyped, showKey } from '../key-text.ts';
 import { placeFrom } from '../places.ts';
 import { getSource, resolveRecoveryPoint } from '../recovery-points.ts';
@@ -22,7 +22,7 @@ function entryDocument(sourceUri: string, entry: PresentEntry): object {
 
 /** Right-aligned to 15 columns: up to 999,999,999,999 bytes. */
 function sizeColumn(entry: PresentEntry | undefined): string {
-  return (entry === undefined ? '-' : entry.sizeBytes.toLocaleString('en-US')).padStart(15);
+  return (entry === undefined ? '-' : showCount(entry.sizeBytes)).padStart(15);
 }
 
 export async function lsCommand(context: CommandContext): Promise<number> {
