@@ -21,9 +21,12 @@ export function catalogueInLevel(level: Level, clock: Clock): TableCatalogue {
   return catalogueIn(levelTable(level, clock));
 }
 
-/** @param folder absolute; made when something is written, for this user alone: lists and reports name the entries of sources. */
+/**
+ * What passes between the steps of a run: documents that are parsed whole, and sealed runs. After a power cut a run is begun anew.
+ * @param folder absolute; made when something is written, for this user alone: lists and reports name the entries of sources.
+ */
 export function workPlaceIn(folder: string): WorkPlace {
-  return filesBlobStore(folder, { ownerOnly: true });
+  return filesBlobStore(folder, { scratch: true });
 }
 
 /** The store of a vault, which may have no descriptor yet. */

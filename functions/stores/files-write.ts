@@ -1,6 +1,7 @@
 /**
  * Writing so that a power cut leaves the old state or the new: bytes go to a temporary file, are forced to the disk, and take their
- * name in one step, which is forced to the disk as well.
+ * name in one step, which is forced to the disk as well. What is only scratch is not forced: the end of a process leaves the old state or
+ * the new, a power cut perhaps neither.
  */
 import { randomBytes } from 'node:crypto';
 import { link, lstat, mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
@@ -21,17 +22,26 @@ export interface AtomicWriter {
 
 /**
  * A writer whose temporary files lie in a reserved folder of the root, on the same file system; old ones are swept once a day.
- * @param folderMode of the root and the folders in it, where they are made here; the process's mask takes bits from it.
+ * @param options `folderMode`: of the root and the folders in it, where they are made here; the process's mask takes bits from it.
  */
-export function atomicWriter(root: string, folderMode: number): AtomicWriter {
+export function atomicWriter(
+  root: string,
+  { folderMode, scratch }: { readonly folderMode: number; readonly scratch: boolean },
+): AtomicWriter {
   const folder = join(root, RESERVED_PART);
+  const sync = scratch ? async () => {} : syncFolder;
+  const makeFolder = async (path: string): Promise<void> => {
+    const first = await mkdir(path, { recursive: true, mode: folderMode });
+    if (first === undefined) return;
+    for (let made = path; made.length >= first.length; made = dirname(made)) await sync(dirname(made));
+  };
   let sweptAt = Number.NEGATIVE_INFINITY;
 
   const withTemporary = async <T>(bytes: Uint8Array, use: (temporary: string) => Promise<T>): Promise<T> => {
-    await makeFolder(folder, folderMode);
+    await makeFolder(folder);
     const temporary = join(folder, `${randomBytes(16).toString('hex')}.part`);
     try {
-      const writtenAt = await writeDurably(temporary, bytes);
+      const writtenAt = await writeTemporary(temporary, bytes, scratch);
       if (writtenAt - sweptAt >= LITTER_AGE_MS) {
         sweptAt = writtenAt;
         await sweep(folder, writtenAt - LITTER_AGE_MS);
@@ -45,18 +55,18 @@ export function atomicWriter(root: string, folderMode: number): AtomicWriter {
   return {
     async create(path, bytes) {
       return await withTemporary(bytes, async (temporary) => {
-        await makeFolder(dirname(path), folderMode);
+        await makeFolder(dirname(path));
         const result = await linkNew(temporary, path);
         // Also for `exists`: whoever wrote it may not have come this far, and the caller will rely on it.
-        await syncFolder(dirname(path));
+        await sync(dirname(path));
         return result;
       });
     },
     async replace(path, bytes) {
       await withTemporary(bytes, async (temporary) => {
-        await makeFolder(dirname(path), folderMode);
+        await makeFolder(dirname(path));
         await rename(temporary, path);
-        await syncFolder(dirname(path));
+        await sync(dirname(path));
       });
     },
   };
@@ -76,11 +86,11 @@ export async function syncFolder(path: string): Promise<void> {
 }
 
 /** Returns the file's time of modification, in ms: "now" by the file system's own clock. */
-async function writeDurably(path: string, bytes: Uint8Array): Promise<number> {
+async function writeTemporary(path: string, bytes: Uint8Array, scratch: boolean): Promise<number> {
   const file = await open(path, 'wx');
   try {
     await file.writeFile(bytes);
-    await file.sync();
+    if (!scratch) await file.sync();
     return (await file.stat()).mtimeMs;
   } finally {
     await file.close();
@@ -110,12 +120,6 @@ async function isFileOrGone(path: string): Promise<boolean> {
     if (codeOf(error) === 'ENOENT') return true; // It was there a moment ago.
     throw error;
   }
-}
-
-async function makeFolder(folder: string, mode: number): Promise<void> {
-  const first = await mkdir(folder, { recursive: true, mode });
-  if (first === undefined) return;
-  for (let made = folder; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
 }
 
 async function sweep(folder: string, before: number): Promise<void> {

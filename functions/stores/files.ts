@@ -17,13 +17,14 @@ import { atomicWriter, syncFolder } from './files-write.ts';
  * vault needs: an InvalidInputError.
  *
  * @param path The folder, absolute, on a file system with hard links.
- * @param options `ownerOnly`: folders that are made are closed to other users, for blobs that are not sealed.
+ * @param options `scratch`: for blobs that are not sealed and that can be made again. Folders that are made are closed to other users, and
+ * nothing is forced to the disk: a power cut may leave a blob cut short, which whoever reads it must tell by its content.
  */
-export function filesBlobStore(path: string, options: { readonly ownerOnly?: true } = {}): BlobStore {
+export function filesBlobStore(path: string, { scratch = false }: { readonly scratch?: boolean } = {}): BlobStore {
   if (!isAbsolute(path))
     throw new InvalidInputError(`"${path}" is not an absolute path; write one that begins with "/"`);
   const url = `file://${path}`;
-  const writer = atomicWriter(path, options.ownerOnly ? 0o700 : 0o777);
+  const writer = atomicWriter(path, { folderMode: scratch ? 0o700 : 0o777, scratch });
   const during = async <T>(what: string, act: () => Promise<T>): Promise<T> => {
     try {
       return await act();
@@ -92,7 +93,7 @@ export function filesBlobStore(path: string, options: { readonly ownerOnly?: tru
         if (stats === undefined || describe(url, name, stats) === undefined) return;
         await unlessAbsent(() => unlink(join(path, name)));
         // A manifest's deletion must be on the disk before that of the packs it names.
-        await syncFolder(dirname(join(path, name)));
+        if (!scratch) await syncFolder(dirname(join(path, name)));
       });
     },
   };

@@ -4,7 +4,11 @@ import { join } from 'node:path';
 import { filesBlobStore } from '../../functions/stores/files.ts';
 import { describeBlobStore } from '../contracts/blob-store.ts';
 
-describeBlobStore('a folder', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'holdfast-store-'));
-  return { store: filesBlobStore(folder), dispose: () => rm(folder, { recursive: true }) };
-});
+for (const [name, scratch] of [
+  ['a folder', false],
+  ['a folder that is scratch', true],
+] as const)
+  describeBlobStore(name, async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'holdfast-store-'));
+    return { store: filesBlobStore(folder, { scratch }), dispose: () => rm(folder, { recursive: true }) };
+  });

@@ -14,7 +14,7 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import {
   AccessDeniedError,
   BackupError,
@@ -68,13 +68,39 @@ describe('a folder that does not exist', () => {
   });
 
   it.each(['putNew', 'put'] as const)(
-    'is made for its owner alone by the first %s, where that is asked',
+    'is made for its owner alone by the first %s, where it is scratch',
     async (method) => {
-      await filesBlobStore(root, { ownerOnly: true })[method]('parts/x', X);
+      await filesBlobStore(root, { scratch: true })[method]('parts/x', X);
       for (const folder of [root, join(root, 'parts'), join(root, '.tmp')])
         expect((await stat(folder)).mode & 0o777).toBe(0o700);
     },
   );
+
+  it('forces what it writes and deletes to the disk, its bytes and then its name, unless it is scratch', async () => {
+    const handle = await open(place, 'r');
+    const sync = vi.spyOn(Object.getPrototypeOf(handle), 'sync');
+    await handle.close();
+    onTestFinished(() => sync.mockRestore());
+    const synced = async (act: () => Promise<unknown>): Promise<number> => {
+      sync.mockClear();
+      await act();
+      return sync.mock.calls.length;
+    };
+    for (const [scratch, folder] of [
+      [false, root],
+      [true, join(place, 'work')],
+    ] as const) {
+      const store = filesBlobStore(folder, { scratch });
+      await store.put('first', X);
+      const syncs = [
+        await synced(() => store.put('first', X)),
+        await synced(() => store.putNew('second', X)),
+        await synced(() => store.putNew('second', X)),
+        await synced(() => store.delete('second')),
+      ];
+      expect(syncs).toEqual(scratch ? [0, 0, 0, 0] : [2, 2, 2, 1]);
+    }
+  });
 
   it('is refused when a file has its name', async () => {
     await mkdir(dirname(root), { recursive: true });
