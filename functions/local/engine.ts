@@ -7,12 +7,14 @@ import type { StateMachine as LibraryMachine } from 'aws-local-stepfunctions';
 import * as z from 'zod';
 import { messageOf } from '../core/errors.ts';
 import { type MachineName, type PreparedMachine, prepareMachine, type TaskTarget } from './engine-definition.ts';
-import { loadEngineLibrary } from './engine-library.ts';
 import { limitedTo, StatesError, type TaskGroup, taskGroup, toPayload, withinLimit } from './engine-tasks.ts';
+import { importLean } from './lean-import.ts';
 
 export type { MachineName } from './engine-definition.ts';
 
-const { ExecutionAbortedError, ExecutionError, ExecutionTimeoutError, StateMachine } = await loadEngineLibrary();
+const { ExecutionAbortedError, ExecutionError, ExecutionTimeoutError, StateMachine } = await importLean(
+  () => import('aws-local-stepfunctions'),
+);
 
 /** What happens inside, as it happens; for progress and for tests. */
 export interface EngineEvent {

@@ -5,6 +5,7 @@ import { Console, type Shell } from './console.ts';
 import { describeFailure, EXIT } from './failure.ts';
 import { plain } from './figures.ts';
 import { type Interruption, interruption } from './interruption.ts';
+import { importLean } from './lean-import.ts';
 import type { CommandContext } from './session.ts';
 
 type Action = (context: CommandContext) => Promise<number>;
@@ -36,8 +37,9 @@ export async function main(shell: Shell, stop: Interruption): Promise<number> {
   try {
     const invocation = parseCommandLine(shell.args);
     console = new Console(shell, { json: flag(invocation, 'json') });
-    const action = await ACTIONS[invocation.command]?.();
-    if (action === undefined) throw new Error(`the command "${invocation.command}" does nothing`);
+    const load = ACTIONS[invocation.command];
+    if (load === undefined) throw new Error(`the command "${invocation.command}" does nothing`);
+    const action = await importLean(load);
     return await action({ shell, console, invocation, interruption: stop });
   } catch (error) {
     const { sentence, exitCode, unexpected } = describeFailure(error);

@@ -13,15 +13,6 @@ import {
   verifyInput,
 } from '../core/messages.ts';
 import type { Deadline, Ports } from '../core/ports.ts';
-import { commitSnapshot } from '../operations/commit-snapshot.ts';
-import { finishRun } from '../operations/finish-run.ts';
-import { recordFailure } from '../operations/record-failure.ts';
-import { replicate } from '../operations/replicate.ts';
-import { restore } from '../operations/restore.ts';
-import { startRun } from '../operations/start-run.ts';
-import { takeInventory } from '../operations/take-inventory.ts';
-import { takeSnapshot } from '../operations/take-snapshot.ts';
-import { verify } from '../operations/verify.ts';
 
 export type TaskName =
   | 'start-run'
@@ -47,13 +38,14 @@ export interface TaskFrame {
 
 type Operation<Input> = (input: Input, ports: Ports, deadline: Deadline) => Promise<unknown>;
 
-/** The tasks over these ports. */
+/** The tasks over these ports; the operations of each are loaded by its first call. */
 export function localTasks(ports: Ports, frame: TaskFrame): Tasks {
   const task =
-    <Input>(schema: z.ZodType<Input>, operation: Operation<Input>) =>
+    <Input>(schema: z.ZodType<Input>, load: () => Promise<Operation<Input>>) =>
     async (input: unknown): Promise<unknown> => {
       try {
         frame.before();
+        const operation = await load();
         return await operation(parseMessage(schema, input), ports, frame.deadline());
       } catch (error) {
         frame.failed(error);
@@ -61,15 +53,24 @@ export function localTasks(ports: Ports, frame: TaskFrame): Tasks {
       }
     };
   return {
-    'start-run': task(startRunInput, startRun),
-    'take-inventory': task(takeInventoryInput, takeInventory),
-    'take-snapshot': task(takeSnapshotInput, takeSnapshot),
-    'commit-snapshot': task(commitSnapshotInput, commitSnapshot),
-    replicate: task(replicateInput, replicate),
-    verify: task(verifyInput, verify),
-    restore: task(restoreInput, restore),
-    'record-failure': task(recordFailureInput, recordFailure),
-    'finish-run': task(finishRunInput, finishRun),
+    'start-run': task(startRunInput, async () => (await import('../operations/start-run.ts')).startRun),
+    'take-inventory': task(
+      takeInventoryInput,
+      async () => (await import('../operations/take-inventory.ts')).takeInventory,
+    ),
+    'take-snapshot': task(takeSnapshotInput, async () => (await import('../operations/take-snapshot.ts')).takeSnapshot),
+    'commit-snapshot': task(
+      commitSnapshotInput,
+      async () => (await import('../operations/commit-snapshot.ts')).commitSnapshot,
+    ),
+    replicate: task(replicateInput, async () => (await import('../operations/replicate.ts')).replicate),
+    verify: task(verifyInput, async () => (await import('../operations/verify.ts')).verify),
+    restore: task(restoreInput, async () => (await import('../operations/restore.ts')).restore),
+    'record-failure': task(
+      recordFailureInput,
+      async () => (await import('../operations/record-failure.ts')).recordFailure,
+    ),
+    'finish-run': task(finishRunInput, async () => (await import('../operations/finish-run.ts')).finishRun),
   };
 }
 

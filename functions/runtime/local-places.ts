@@ -7,7 +7,6 @@ import { type Level, levelTable } from '../catalogue/level-table.ts';
 import type { VaultConfig } from '../core/plan.ts';
 import type { BlobStore, Clock, ReadOptions, Target, WorkPlace, WriteOptions } from '../core/ports.ts';
 import { parseUri, parseVaultUri } from '../core/uri.ts';
-import { fileSource } from '../sources/files.ts';
 import { filesBlobStore } from '../stores/files.ts';
 import type { SandboxRemoval } from './sandboxes.ts';
 
@@ -43,7 +42,7 @@ export async function openStore(vault: VaultConfig): Promise<BlobStore> {
 /** The source or target at a URI. @throws InvalidInputError */
 export async function openPlace(text: string, options?: ReadOptions & WriteOptions): Promise<Target> {
   const uri = parseUri(text);
-  if (uri.scheme === 'file') return fileSource(uri.path);
+  if (uri.scheme === 'file') return (await import('../sources/files.ts')).fileSource(uri.path);
   return (await import('./aws-places.ts')).openAwsPlace(uri, options);
 }
 

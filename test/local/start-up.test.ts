@@ -19,7 +19,8 @@ async function loadedBy(folder: string, ...args: readonly string[]) {
   const { urls, compileCache } = reportSchema.parse(JSON.parse(readFileSync(report, 'utf8')));
   const packages = urls.flatMap((url) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1] ?? []);
   const own = urls.flatMap((url) => /.*\/functions\/(.*)$/.exec(url)?.[1] ?? []);
-  return { packages: new Set(packages), own: new Set(own), compileCache };
+  const parts = urls.flatMap((url) => /.*\/node_modules\/(.*)$/.exec(url)?.[1] ?? []);
+  return { packages: new Set(packages), parts, own: new Set(own), compileCache };
 }
 
 describe('starting', () => {
@@ -43,8 +44,9 @@ describe('starting', () => {
     const run = await loadedBy(folder, 'run', plan ?? '');
     const list = await loadedBy(folder, 'list');
     const restore = await loadedBy(folder, 'restore', `file://${folder}/data`, '--to', join(folder, 'back'));
-    for (const { packages, own } of [run, list, restore]) {
+    for (const { packages, parts, own } of [run, list, restore]) {
       expect([...packages]).toContain('classic-level');
+      expect([...parts].filter((part) => part.startsWith('zod/v4/locales/'))).toEqual(['zod/v4/locales/en.js']);
       expect([...packages].filter((name) => /^@aws|^@smithy|^asl-|^ajv|^tar-stream$|^dynalite$/.test(name))).toEqual(
         [],
       );
@@ -53,6 +55,8 @@ describe('starting', () => {
       ).toEqual([]);
     }
     expect(run.own).toContain('operations/take-snapshot.ts');
+    expect(run.own).not.toContain('operations/restore.ts');
+    expect(restore.own).not.toContain('operations/take-snapshot.ts');
     expect(run.packages).toContain('aws-local-stepfunctions');
     expect(list.packages).not.toContain('aws-local-stepfunctions');
     expect([...list.own].filter((file) => file.startsWith('operations/'))).toEqual(['operations/points-of-run.ts']);
