@@ -28,7 +28,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
 const PACKAGES: Readonly<Record<string, RegExp>> = {
   '.': /^$/,
   core: /^(node:crypto|node:zlib|zod)$/,
-  operations: /^(node:crypto|node:zlib|zod)$/,
+  operations: /^(node:crypto|node:worker_threads|node:zlib|zod)$/,
   sources:
     /^(node:.*|zod|tar-stream|@aws-sdk\/checksums\/crc|@aws-sdk\/client-(s3|dynamodb|application-auto-scaling|lambda|ssm|secrets-manager))$/,
   stores: /^(node:.*|zod|@aws-sdk\/client-s3)$/,

@@ -2,11 +2,6 @@
 import { constants, createZstdCompress } from 'node:zlib';
 import { type Body, chooseBody, zstdOptions } from '../core/seal.ts';
 
-/** SHA-256 in lower-case hex. */
-export async function hashInBackground(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  return Buffer.from(await crypto.subtle.digest('SHA-256', bytes)).toString('hex');
-}
-
 /**
  * As `compress` does it. Not by `zlib.zstdCompress`, which hands the bytes over before it says that they are all: zstd then
  * copies them and takes half as long again.

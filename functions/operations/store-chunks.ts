@@ -9,7 +9,8 @@ import type { ChunkLocation } from '../core/entry.ts';
 import { buildPack, type PackBuilder, type PackedChunk, packName } from '../core/pack.ts';
 import type { Vault } from '../core/ports.ts';
 import { contentIndexKey } from '../core/vault-keys.ts';
-import { compressInBackground, hashInBackground } from './background.ts';
+import { compressInBackground } from './background.ts';
+import { type ContentHash, hashBeside } from './hash-beside.ts';
 import { remember } from './remember.ts';
 
 /** Packs on their way to the store while the next one fills; each is up to 40 MB of memory. */
@@ -25,10 +26,15 @@ export interface StoredChunk {
   as: StoredChunk | undefined;
 }
 
+/** Memory for a chunk, which threads share. */
+export type Space = Buffer<SharedArrayBuffer>;
+
 export type ChunkToStore = (
   | {
-      /** From `space`; given back when the chunk is stored. */ readonly space: Buffer<ArrayBuffer>;
+      /** From `space`; given back when the chunk is stored. */ readonly space: Space;
       readonly length: number;
+      /** The content that it is the next chunk of. */
+      readonly of?: ContentHash;
     }
   | { /** Nobody changes it from now on. */ readonly plain: Buffer; readonly chunkId: string }
 ) & {
@@ -40,8 +46,8 @@ export interface ChunkStore {
   /** Resolves when one more chunk may be put on its way. One caller at a time. @throws what storing an earlier chunk threw. */
   room(): Promise<void>;
   /** Memory for the largest chunk there may be. */
-  space(): Buffer<ArrayBuffer>;
-  giveBack(space: Buffer<ArrayBuffer>): void;
+  space(): Space;
+  giveBack(space: Space): void;
   add(chunk: ChunkToStore): StoredChunk;
   /** Resolves when every chunk so far is in a pack that is closed. @throws what storing a chunk threw. */
   close(): Promise<void>;
@@ -65,17 +71,23 @@ export interface ChunkStoreOptions {
 
 interface Queued {
   readonly plain: Buffer;
-  readonly space: Buffer<ArrayBuffer> | undefined;
+  readonly space: Space | undefined;
   readonly known: ReadonlyMap<string, ChunkLocation> | undefined;
   readonly stored: StoredChunk;
   readonly hashed: Promise<string>;
+}
+
+function hashOf(chunk: ChunkToStore): Promise<string> {
+  if (!('space' in chunk)) return Promise.resolve(chunk.chunkId);
+  const plain = chunk.space.subarray(0, chunk.length);
+  return chunk.of === undefined ? hashBeside(plain) : chunk.of.chunk(plain);
 }
 
 export function storeChunks(options: ChunkStoreOptions): ChunkStore {
   const { vault, chunking, randomBytes, contentIndex } = options;
   const looked = new Map<string, Promise<number | undefined>>();
   const recent = new Map<string, StoredChunk>();
-  const spaces: Buffer<ArrayBuffer>[] = [];
+  const spaces: Space[] = [];
   const packSpaces: Buffer[] = [];
   const uploads: Promise<void>[] = [];
   const queue: Queued[] = [];
@@ -201,14 +213,13 @@ export function storeChunks(options: ChunkStoreOptions): ChunkStore {
         });
       assertUnfailed();
     },
-    space: () => spaces.pop() ?? Buffer.allocUnsafeSlow(Math.max(chunking.maxBytes, BLOCK_BYTES)),
+    space: () => spaces.pop() ?? Buffer.from(new SharedArrayBuffer(Math.max(chunking.maxBytes, BLOCK_BYTES))),
     giveBack: (space) => void spaces.push(space),
     add(chunk) {
       const stored: StoredChunk = { at: undefined, as: undefined };
       const space = 'space' in chunk ? chunk.space : undefined;
       const plain = 'space' in chunk ? chunk.space.subarray(0, chunk.length) : chunk.plain;
-      const hashed =
-        'space' in chunk ? hashInBackground(chunk.space.subarray(0, chunk.length)) : Promise.resolve(chunk.chunkId);
+      const hashed = hashOf(chunk);
       hashed.catch(fail);
       onTheWay.chunks += 1;
       onTheWay.bytes += plain.length;

@@ -1,17 +1,24 @@
 /** Stores contents in a vault: cut into chunks, or gathered into blocks. */
-import { createHash, hash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { BLOCK_BYTES, CUT_FROM_BYTES, cutContent, OWN_CHUNK_FROM_BYTES } from '../core/chunk.ts';
 import { type ChunkLocation, EMPTY_SHA256, type Extent, type PresentEntry } from '../core/entry.ts';
 import { packName } from '../core/pack.ts';
+import { hashContent } from './hash-beside.ts';
 import { remember } from './remember.ts';
-import { type ChunkStoreOptions, type ChunkToStore, type StoredChunk, storeChunks } from './store-chunks.ts';
+import {
+  type ChunkStoreOptions,
+  type ChunkToStore,
+  type Space,
+  type StoredChunk,
+  storeChunks,
+} from './store-chunks.ts';
 
 /** Bytes of other chunks after which a block that is open is closed: the entries behind it wait for it. */
 const BLOCK_WAITS_BYTES = 64 << 20;
 
 /** Small contents in key order, which become one chunk. */
 interface Block {
-  readonly space: Buffer<ArrayBuffer>;
+  readonly space: Space;
   readonly stored: StoredChunk;
   length: number;
   /** Bytes of other chunks since it was opened. */
@@ -25,8 +32,13 @@ export interface PendingExtent {
   readonly length: number;
 }
 
+/** Filled when the content is hashed, which may be a while after it is read. */
+export interface HashedContent {
+  sha256: string | undefined;
+}
+
 export interface StoredContent {
-  readonly sha256: string;
+  readonly hashed: HashedContent;
   readonly sizeBytes: number;
   readonly extents: readonly PendingExtent[];
 }
@@ -37,7 +49,7 @@ export interface ContentStore {
    * used again where they fit. What `content` throws passes through; what storing an earlier content throws is thrown by the next call.
    */
   store(content: AsyncIterable<Uint8Array> | Buffer, known: PresentEntry | undefined): Promise<StoredContent>;
-  /** Resolves when every content so far is in packs that are closed: then `settle` works for every extent given out. */
+  /** Resolves when every content so far is hashed and in packs that are closed: then `settle` works for every extent given out. */
   close(): Promise<void>;
   /** The extent when its chunk is in a closed pack. */
   settle(extent: PendingExtent): Extent | undefined;
@@ -53,6 +65,7 @@ export function storeContent(options: ChunkStoreOptions): ContentStore {
   const { vault } = options;
   const chunks = storeChunks(options);
   const recent = new Map<string, readonly PendingExtent[]>();
+  const hashing = new Set<Promise<void>>();
   let block: Block | undefined;
 
   const sealBlock = (): void => {
@@ -104,21 +117,21 @@ export function storeContent(options: ChunkStoreOptions): ContentStore {
     content: AsyncIterable<Uint8Array>,
     known: PresentEntry | undefined,
   ): Promise<StoredContent> => {
-    const whole = createHash('sha256');
+    const whole = hashContent();
     const cutter = cutContent(options.chunking);
     const knownChunks = chunksOf(known);
     const extents: PendingExtent[] = [];
     let sizeBytes = 0;
-    let space: Buffer<ArrayBuffer> | undefined;
+    let space: Space | undefined;
     let length = 0;
+    let ended = false;
     const endChunk = (): void => {
-      if (space !== undefined) extents.push(addChunk({ space, length, known: knownChunks }, length));
+      if (space !== undefined) extents.push(addChunk({ space, length, known: knownChunks, of: whole }, length));
       space = undefined;
       length = 0;
     };
     try {
       for await (const bytes of content) {
-        whole.update(bytes);
         sizeBytes += bytes.length;
         for (let from = 0; from < bytes.length; ) {
           if (space === undefined) {
@@ -133,10 +146,23 @@ export function storeContent(options: ChunkStoreOptions): ContentStore {
         }
       }
       endChunk();
+      ended = true;
     } finally {
       if (space !== undefined) chunks.giveBack(space);
+      if (!ended) whole.drop();
     }
-    return { sha256: whole.digest('hex'), sizeBytes, extents };
+    return { hashed: fill(whole.end()), sizeBytes, extents };
+  };
+
+  const fill = (sha256: Promise<string>): HashedContent => {
+    const hashed: HashedContent = { sha256: undefined };
+    const filled = sha256.then((hex) => {
+      hashed.sha256 = hex;
+      hashing.delete(filled);
+    });
+    filled.catch(() => undefined); // `close` waits for it.
+    hashing.add(filled);
+    return hashed;
   };
 
   return {
@@ -144,14 +170,15 @@ export function storeContent(options: ChunkStoreOptions): ContentStore {
       if (block !== undefined && block.waits >= BLOCK_WAITS_BYTES) sealBlock();
       if (!Buffer.isBuffer(content)) return storeStream(content, known);
       if (content.length >= CUT_FROM_BYTES) return storeStream(oneBuffer(content), known);
-      if (content.length === 0) return { sha256: EMPTY_SHA256, sizeBytes: 0, extents: [] };
+      if (content.length === 0) return { hashed: { sha256: EMPTY_SHA256 }, sizeBytes: 0, extents: [] };
       await chunks.room();
       const sha256 = hash('sha256', content);
-      return { sha256, sizeBytes: content.length, extents: await storeWhole(content, sha256, known) };
+      return { hashed: { sha256 }, sizeBytes: content.length, extents: await storeWhole(content, sha256, known) };
     },
     async close() {
       sealBlock();
       await chunks.close();
+      await Promise.all(hashing);
     },
     settle({ stored, offset, length }) {
       const chunk = (stored.as ?? stored).at;

@@ -7,13 +7,17 @@ import type { PackRef, SegmentRef } from '../core/manifest.ts';
 import { collectMerkle, leafOf, type MerklePart } from '../core/merkle.ts';
 import { buildSegment, type SegmentBuilder, segmentName } from '../core/segment.ts';
 import type { ChunkStoreOptions } from './store-chunks.ts';
-import { type PendingExtent, pendingOf, storeContent } from './store-content.ts';
+import { type HashedContent, type PendingExtent, pendingOf, storeContent } from './store-content.ts';
 
 /** Entries that wait for their pack to be closed; more of them close it early, so that memory stays bounded. */
 const MAX_WAITING = 20_000;
 
 type WaitingEntry =
-  | { readonly entry: Omit<PresentEntry, 'extents'>; readonly extents: readonly PendingExtent[] }
+  | {
+      readonly entry: Omit<PresentEntry, 'extents' | 'sha256'>;
+      readonly hashed: HashedContent;
+      readonly extents: readonly PendingExtent[];
+    }
   | { readonly removed: EntryKey };
 
 /** What one worker wrote. */
@@ -34,7 +38,7 @@ export interface SnapshotWriter {
     entry: { readonly key: EntryKey; readonly fingerprint: string; readonly attributes: Attributes },
     content: AsyncIterable<Uint8Array> | Buffer,
     known: PresentEntry | undefined,
-  ): Promise<{ readonly sha256: string; readonly sizeBytes: number }>;
+  ): Promise<{ readonly sizeBytes: number }>;
   /** Writes what is left; the writer is used up. */
   finish(): Promise<SnapshotPart>;
 }
@@ -78,6 +82,8 @@ export function writeSnapshot(options: SnapshotWriterOptions): SnapshotWriter {
 
   const settle = (item: WaitingEntry): Entry | undefined => {
     if ('removed' in item) return { key: item.removed, state: 'removed' };
+    const { sha256 } = item.hashed;
+    if (sha256 === undefined) return undefined;
     const extents: Extent[] = [];
     // From the end, which settles last.
     for (let i = item.extents.length - 1; i >= 0; i -= 1) {
@@ -86,7 +92,7 @@ export function writeSnapshot(options: SnapshotWriterOptions): SnapshotWriter {
       if (extent === undefined) return undefined;
       extents.push(extent);
     }
-    return { ...item.entry, extents: extents.reverse() };
+    return { ...item.entry, sha256, extents: extents.reverse() };
   };
 
   /** Writes what waits no longer: the order of keys is kept. */
@@ -109,11 +115,11 @@ export function writeSnapshot(options: SnapshotWriterOptions): SnapshotWriter {
 
   return {
     removed: (key) => wait({ removed: key }),
-    reused: ({ extents, ...entry }) => wait({ entry, extents: extents.map(pendingOf) }),
+    reused: ({ extents, sha256, ...entry }) => wait({ entry, hashed: { sha256 }, extents: extents.map(pendingOf) }),
     async content(entry, content, known) {
-      const { sha256, sizeBytes, extents } = await contents.store(content, known);
-      await wait({ entry: { ...entry, state: 'present', sha256, sizeBytes }, extents });
-      return { sha256, sizeBytes };
+      const { hashed, sizeBytes, extents } = await contents.store(content, known);
+      await wait({ entry: { ...entry, state: 'present', sizeBytes }, hashed, extents });
+      return { sizeBytes };
     },
     async finish() {
       await contents.close();
