@@ -7,7 +7,7 @@
 import { GetObjectAclCommand, GetObjectTaggingCommand, HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { httpStatusOf, translateAwsError } from '../core/aws-errors.ts';
 import type { ListedEntry } from '../core/entry.ts';
-import { messageOf } from '../core/errors.ts';
+import { ConflictError, messageOf } from '../core/errors.ts';
 import type { ListedTarget, OpenedEntry, SourceReader } from '../core/ports.ts';
 import { formatUri, type S3Uri } from '../core/uri.ts';
 import { type AclUse, aclUse } from './s3/acl-use.ts';
@@ -22,6 +22,7 @@ import { s3Writer } from './s3/writer.ts';
 
 /** How often an object is opened anew when it changes, or S3 answers with something that it cannot be, before it is named. */
 const MAX_ATTEMPTS = 4;
+const CHANGING = `it changed each of the ${MAX_ATTEMPTS} times that it was opened; run again when it rests`;
 
 /** Reads the objects under a URI, and writes them back. Throttles and dropped connections are retried as the client is set up to. */
 export function s3Source(client: S3Client, uri: S3Uri): ListedTarget {
@@ -70,7 +71,13 @@ async function openOnce(
   const object = { Bucket: uri.bucket, Key: objectKeyOf(uri, listed.key) };
   let got: Got | undefined;
   try {
-    got = await getFirst({ client, plain }, object, { etag: pin, sizeBytes: listed.sizeBytes ?? 0 }, name);
+    got = await getFirst(
+      { client, plain },
+      object,
+      { etag: pin, sizeBytes: listed.sizeBytes ?? 0 },
+      name,
+      (response) => typeof stateOf(response, listed) !== 'string',
+    );
     const { response } = got;
     const state = stateOf(response, listed);
     if (typeof state === 'string') {
@@ -119,9 +126,10 @@ async function readSeparate(
 function answerTo(error: unknown, listed: ListedEntry, name: string): OpenedEntry | { readonly again: string } {
   const code = error instanceof Error ? error.name : '';
   const said = messageOf(error);
+  // While a small one was read.
+  if (error instanceof ConflictError) return { again: CHANGING };
   // HEAD has no body, so that 412 comes without a code, and 404 does not tell an absent bucket from an absent object: GET will.
-  if (code === 'PreconditionFailed' || code === 'NotFound' || httpStatusOf(error) === 412)
-    return { again: `it changed each of the ${MAX_ATTEMPTS} times that it was opened; run again when it rests` };
+  if (code === 'PreconditionFailed' || code === 'NotFound' || httpStatusOf(error) === 412) return { again: CHANGING };
   if (code === 'NoSuchKey' || code === 'NoSuchVersion') return { state: 'gone' };
   if (code === 'InvalidObjectState') {
     const { storageClass } = readFingerprint(listed.fingerprint ?? '');

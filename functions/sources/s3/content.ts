@@ -122,7 +122,8 @@ async function* readInRanges(
   }
 }
 
-async function gather(bytes: AsyncIterable<Uint8Array>): Promise<Uint8Array[]> {
+/** All pieces, in order. */
+export async function gather(bytes: AsyncIterable<Uint8Array>): Promise<Uint8Array[]> {
   const parts: Uint8Array[] = [];
   for await (const part of bytes) parts.push(part);
   return parts;

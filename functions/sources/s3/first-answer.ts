@@ -3,9 +3,9 @@ import { type GetObjectCommandOutput, HeadObjectCommand, type S3Client } from '@
 import type { Content } from '../../core/content.ts';
 import type { ObjectAnswer } from './answer-headers.ts';
 import { type Comparison, compareChecksum } from './checksums.ts';
-import { bodyOf, type PinnedObject, RANGE_BYTES, RANGES_FROM_BYTES, readPinned } from './content.ts';
+import { bodyOf, gather, type PinnedObject, RANGE_BYTES, RANGES_FROM_BYTES, readPinned } from './content.ts';
 import { getObject } from './get.ts';
-import type { PlainGets, SentRequest } from './plain-get.ts';
+import { PLAIN_BYTES, type PlainGets, type SentRequest } from './plain-get.ts';
 
 export interface Got {
   readonly response: ObjectAnswer;
@@ -27,26 +27,32 @@ interface ObjectName {
 /**
  * @param pinned As listed; without an ETag the newest state is taken, whatever it is.
  * @param name The object's name for messages.
+ * @param isUsable Whether an answer can be that of the object.
  */
 export async function getFirst(
   asking: Asking,
   object: ObjectName,
   { etag, sizeBytes }: { readonly etag: string | undefined; readonly sizeBytes: number },
   name: string,
+  isUsable: (response: ObjectAnswer) => boolean,
 ): Promise<Got> {
-  if (etag === undefined) return await getWhole(asking, object, name);
+  if (etag === undefined) return await getWhole(asking, object, name, isUsable);
   const pinned = { ...object, IfMatch: etag };
   if (sizeBytes >= RANGES_FROM_BYTES) return await getFirstRange(asking.client, pinned, name);
   const plain = await asking.plain.find(object.Key, etag, sizeBytes);
-  if (plain === undefined) return await getWhole(asking, pinned, name);
+  if (plain === undefined) return await getWhole(asking, pinned, name, isUsable);
   return { response: plain.answer, content: () => plain.content, drop: () => undefined };
 }
 
-/** The SDK's answer; how it asked is what `plain` learns from. */
+/**
+ * The SDK's answer; how it asked is what `plain` learns from. What is small is read before anything else is asked for: many are opened side
+ * by side, and if each held its connection while it waited for another one, none would ever get it.
+ */
 async function getWhole(
   { client, plain }: Asking,
   input: ObjectName & { readonly IfMatch?: string },
   name: string,
+  isUsable: (response: ObjectAnswer) => boolean,
 ): Promise<Got> {
   let sent: SentRequest | undefined;
   const onSent = (last: SentRequest): void => {
@@ -54,7 +60,13 @@ async function getWhole(
   };
   const response = await getObject(client, input, { onSent });
   const body = bodyOf(response, name);
-  if (sent !== undefined) await plain.learn(input.Key, sent);
+  const { ETag: etag, ContentLength: sizeBytes, VersionId: versionId } = response;
+  if (isUsable(response) && etag !== undefined && sizeBytes !== undefined && sizeBytes <= PLAIN_BYTES) {
+    const pinned = { bucket: input.Bucket, key: input.Key, etag, versionId, sizeBytes, name };
+    const content = Buffer.concat(await gather(readPinned(client, pinned, { body, until: sizeBytes })));
+    if (sent !== undefined) await plain.learn(input.Key, sent);
+    return { response, content: () => content, drop: () => undefined };
+  }
   return {
     response,
     content: (pinned) => readPinned(client, pinned, { body, until: pinned.sizeBytes }),

@@ -13,7 +13,7 @@ import { compareChecksum } from './checksums.ts';
 import { encodeForSignature, type Signer, signerOf, type UnsignedRequest } from './signature.ts';
 
 /** Contents up to this are gathered before they are given on. */
-const PLAIN_BYTES = 1024 * 1024;
+export const PLAIN_BYTES = 1024 * 1024;
 
 /** A request of the SDK's as it goes out, and what sends it, or another like it. */
 export interface SentRequest {

@@ -187,6 +187,37 @@ describe('a small object of a bucket of which another was read', () => {
   });
 });
 
+describe('small objects that are opened side by side', () => {
+  it.each([
+    ['tags', { 'x-amz-tagging-count': '1' }, noAcls],
+    ['ACLs', {}, refuse(404, 'OwnershipControlsNotFoundError')],
+  ])('hold no connection that one of them needs to ask for its %s', async (_, headers, ownership) => {
+    const answer: Answer = (request, response) => {
+      const query = request.url?.split('?')[1] ?? '';
+      if (query.includes('ownershipControls')) ownership(request, response);
+      else if (/tagging|acl/.test(query))
+        response.end(query.includes('acl') ? '<AccessControlPolicy/>' : '<Tagging><TagSet/></Tagging>');
+      else send(headers)(request, response);
+    };
+    s3 = await scriptS3(Array.from({ length: 100 }, () => answer));
+    const { endpoint } = s3.client.config;
+    const client = new S3Client({
+      ...(endpoint === undefined ? {} : { endpoint }),
+      region: 'us-east-1',
+      forcePathStyle: true,
+      credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+      requestHandler: { httpAgent: { keepAlive: true, maxSockets: 2 } },
+    });
+    const source = s3Source(client, BUCKET);
+    for (const round of ['a', 'b']) {
+      const keys = Array.from({ length: 8 }, (_, index) => `${round}${index}`);
+      const opened = await Promise.all(keys.map((key) => source.open(listed(key))));
+      for (const one of opened) expect(await read(one)).toMatchObject({ content: '123456789' });
+    }
+    client.destroy();
+  });
+});
+
 describe('what is not the plain case', () => {
   const broken: Answer = (_, response) => {
     response.writeHead(200, { etag: '"v1"', 'last-modified': MODIFIED.toUTCString(), 'content-length': 9 });
