@@ -185,6 +185,7 @@ function sourceOf(simulation: Simulation): SourceReader {
         if (page.length < PAGE_KEYS) return;
       }
     },
+    peek: async (range) => (await pageAt(firstAfter(simulation, range.after), range.upTo)).map(({ key }) => key),
     async open(entry): Promise<OpenedEntry> {
       simulation.requests.get += 1;
       await after(GET_MILLIS);

@@ -74,3 +74,19 @@ describe('the region of a vault', () => {
     expect(problemOf(region)).toBe('is no region; write its code, such as eu-west-1');
   });
 });
+
+describe('the workers of a source', () => {
+  const problemOf = (concurrency: unknown): string | undefined =>
+    configSchema.safeParse({
+      vaults: { one: { url: 's3://vault' } },
+      plans: { app: { sources: [{ uri: 's3://bucket/', concurrency }], vault: 'one' } },
+    }).error?.issues[0]?.message;
+
+  it.each([1, 100, 1000])('may be %d at once', (concurrency) => {
+    expect(problemOf(concurrency)).toBeUndefined();
+  });
+
+  it.each([0, 1001, -1, 1.5, '5'])('may not be %j at once', (concurrency) => {
+    expect(problemOf(concurrency)).toBeDefined();
+  });
+});

@@ -120,6 +120,18 @@ describe('a source that is divided in any way, again and again', () => {
   }, 120_000);
 });
 
+describe('the workers of a source', () => {
+  it.each([
+    ['a hundred', 's3://bucket/data/', 100],
+    ['as many as the plan says', { uri: 's3://bucket/data/', concurrency: 7 }, 7],
+  ])('are %s at once', async (_, configured, concurrency) => {
+    const world = makeWorld({ plan: { sources: [configured] } });
+    fill(world, 3);
+    const source = await begin(world);
+    expect(await world.inventoryOf(source)).toMatchObject({ concurrency });
+  });
+});
+
 describe('what a worker leaves', () => {
   it('is divided by how much the worker dealt with in its time', async () => {
     const world = makeWorld();

@@ -1,9 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type EntryKey, encodeKey, keyFromBytes } from '../../functions/core/entry.ts';
+import { type EntryKey, encodeKey, keyFromBytes, keyFromText } from '../../functions/core/entry.ts';
 import { IntegrityError } from '../../functions/core/errors.ts';
-import { joinParts } from '../../functions/operations/read-parts.ts';
-import { damagedPart, type Part } from '../../functions/operations/work-lists.ts';
+import { runIdOf, sourceIdOf } from '../../functions/core/ids.ts';
+import { joinParts, readParts } from '../../functions/operations/read-parts.ts';
+import { damagedPart, type Part, putPart } from '../../functions/operations/work-lists.ts';
+import { memoryBlobStore } from '../fakes/memory-blob-store.ts';
+
+const AT = '2026-03-01T02:00:00.000Z';
 
 const coverOf = (after: EntryKey | undefined, upTo: EntryKey | undefined): Part => {
   const { baseDamaged: _, ...part } = damagedPart('');
@@ -54,5 +58,29 @@ describe('the parts of a snapshot', () => {
       }),
       { seed: 1 },
     );
+  });
+});
+
+describe('the parts of six thousand shards', () => {
+  it('are read side by side, sixteen at a time', async () => {
+    const place = memoryBlobStore('file:///work');
+    const work = { runId: runIdOf('web', 'full', AT), sourceId: sourceIdOf('s3://bucket/'), attempt: 'a'.repeat(16) };
+    const cuts = Array.from({ length: 5999 }, (_, at) => keyFromText(String(at).padStart(1000, '0')));
+    for (const [shard, part] of partsAt(cuts).entries()) await putPart(place, work, { shard, part: 0 }, part);
+    let [reading, most] = [0, 0];
+    const slow = {
+      ...place,
+      get: async (name: string) => {
+        reading += 1;
+        most = Math.max(most, reading);
+        await new Promise((resolve) => setImmediate(resolve));
+        reading -= 1;
+        return place.get(name);
+      },
+    };
+    const parts: Part[] = [];
+    for await (const part of readParts(slow, { work, firstShard: 0, shards: 6000 })) parts.push(part);
+    expect(joinParts(parts, 'it')).toHaveLength(6000);
+    expect(most).toBe(16);
   });
 });
