@@ -2,7 +2,7 @@
 import { type EntryKey, encodeKey, type KeyRange, keyFromLatin1 } from '../core/entry.ts';
 import type { Manifest } from '../core/manifest.ts';
 import type { TakeSnapshotInput } from '../core/messages.ts';
-import type { Source } from '../core/ports.ts';
+import { PEEKED_KEYS, type Source, type SourceReader } from '../core/ports.ts';
 import { probeBounds } from './probe-bounds.ts';
 import type { Staging } from './stage-entries.ts';
 
@@ -18,6 +18,9 @@ export const MAX_SHARD_ENTRIES = 3 * SHARD_ENTRIES;
 /** Requests that look for bounds side by side. */
 const PROBES = 16;
 
+/** A tenth of a shard's worth: a source that ends within them is one shard. */
+const SMALL_LOOKS = 10;
+
 /**
  * Keys at which to divide a source that is not staged: by what its chain holds, or by looking into it here and there where there is none. A place
  * that cannot be looked into is listed by one worker.
@@ -25,7 +28,19 @@ const PROBES = 16;
 export async function boundsOfSource(source: Source, chain: readonly Manifest[]): Promise<EntryKey[]> {
   if (!('list' in source) || source.peek === undefined) return [];
   if (chain.length > 0) return boundsOfChain(chain);
+  if (await isSmall(source.peek)) return [];
   return probeBounds(source.peek, {}, { shardEntries: SHARD_ENTRIES, sideBySide: PROBES });
+}
+
+/** Walks through what a few looks show: looks here and there would guess at what is known then. */
+async function isSmall(peek: NonNullable<SourceReader['peek']>): Promise<boolean> {
+  let after: EntryKey | undefined;
+  for (let looks = 0; looks < SMALL_LOOKS; looks += 1) {
+    const keys = await peek({ after });
+    if (keys.length < PEEKED_KEYS) return true;
+    after = keys.at(-1);
+  }
+  return false;
 }
 
 /**

@@ -116,6 +116,13 @@ describe('a source without a chain', () => {
     expect([source.peeks, source.lists]).toEqual([1, 0]);
   });
 
+  it('is one shard after a few looks where it is not large', async () => {
+    const source = memoryTarget('s3://bucket/');
+    for (let at = 0; at < 5000; at += 1) source.put(nameOf(at), '');
+    expect(await boundsOfSource(source, [])).toEqual([]);
+    expect([source.peeks, source.lists]).toEqual([6, 0]);
+  });
+
   it('is not looked into where it has one', async () => {
     const source = memoryTarget('s3://bucket/');
     source.put('x', '');
