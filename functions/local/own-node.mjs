@@ -6,6 +6,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import * as module from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 import * as zlib from 'node:zlib';
 
 const here = realpathSync(fileURLToPath(import.meta.url));
@@ -55,6 +56,9 @@ async function runWith(node, file) {
 export async function onCapableNode(script, run) {
   if (capable) {
     keepCompiled();
+    // V8 would let the space for young objects grow to 96 MB, and collect that much later the large buffers that hang on them: a backup of many
+    // small files takes 100 MB less without, and no more time.
+    setFlagsFromString('--semi-space-growth-factor=1');
     return run();
   }
   const node = findNode();
