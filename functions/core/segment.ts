@@ -149,15 +149,18 @@ interface FrameTable {
   readonly malformed: (field: string) => IntegrityError;
 }
 
+/** An entry, or more extents of the one before. */
+type StoredRecord = Entry | { readonly key: EntryKey; readonly state: 'continued'; readonly extents: Extent[] };
+
 /** A record as it is stored; checked by hand, since a snapshot may hold a million of them. */
-function readRecord(record: unknown, table: FrameTable): Entry | { key: EntryKey; more: Extent[] } {
+function readRecord(record: unknown, table: FrameTable): StoredRecord {
   const { malformed } = table;
   if (!Array.isArray(record)) throw malformed('record');
   const [key, second, attributes, sha256, sizeBytes, last]: unknown[] = record;
   if (typeof key !== 'string' || !BYTES_ONLY.test(key)) throw malformed('key');
   const entryKey = key as EntryKey;
   if (record.length === 1) return { key: entryKey, state: 'removed' };
-  if (record.length === 2) return { key: entryKey, more: readExtents(second, table) };
+  if (record.length === 2) return { key: entryKey, state: 'continued', extents: readExtents(second, table) };
   if (record.length !== 6) throw malformed('record');
   if (typeof second !== 'string') throw malformed('fingerprint');
   if (!isAttributes(attributes)) throw malformed('attributes');
@@ -196,7 +199,7 @@ function isShallow(value: object, depth: number): boolean {
 const isAttributes = (value: unknown): value is Attributes =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && isShallow(value, MAX_DEPTH);
 
-function* readFrame(frame: Buffer, what: string): Generator<Entry | { key: EntryKey; more: Extent[] }> {
+function readFrame(frame: Buffer, what: string): StoredRecord[] {
   const parsed = parseJson(frame, frameSchema, what);
   const chunks = parsed.chunks.map(([pack, chunkId, offset, sealedBytes, plainBytes]) => {
     const packId = parsed.packs[pack];
@@ -204,7 +207,8 @@ function* readFrame(frame: Buffer, what: string): Generator<Entry | { key: Entry
     return { chunkId, packId, offset, sealedBytes, plainBytes };
   });
   const malformed = (field: string) => new IntegrityError(`${what}: an entry's ${field} is not as the format says`);
-  for (const record of parsed.entries) yield readRecord(record, { chunks, malformed });
+  const table = { chunks, malformed };
+  return parsed.entries.map((record) => readRecord(record, table));
 }
 
 /** The entries of a segment in key order, a frame's at a time. @throws IntegrityError when the bytes are not those of the id, or not as the format says. */
@@ -216,10 +220,10 @@ export function* readSegment(keys: VaultKeys, segmentId: string, blob: Buffer): 
   for (const frame of openFrames(keys, 'segment', blob, what)) {
     const entries: Entry[] = [];
     for (const record of readFrame(frame, what)) {
-      if ('more' in record) {
+      if (record.state === 'continued') {
         if (held?.state !== 'present' || held.key !== record.key)
           throw new IntegrityError(`${what}: extents without their entry`);
-        held = { ...held, extents: [...held.extents, ...record.more] };
+        held = { ...held, extents: [...held.extents, ...record.extents] };
         continue;
       }
       if (held !== undefined) {
