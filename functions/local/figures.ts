@@ -14,9 +14,9 @@ export function showBytes(bytes: number): string {
   return `${unit === 0 ? amount : amount.toFixed(1)} ${UNITS[unit]}`;
 }
 
-/** `12345` → `12,345`, of whole numbers. Not by `toLocaleString`, whose first call loads the languages of the world. */
+/** `12345` → `12,345`. Not by `toLocaleString`, whose first call loads the languages of the world. */
 export function showCount(count: number): string {
-  return String(count).replace(/\B(?=(\d{3})+$)/g, ',');
+  return String(count).replace(/(?<!\.\d*)\B(?=(\d{3})+(?!\d))/g, ',');
 }
 
 /** A count with its noun: `1 entry`, `2 entries`. */

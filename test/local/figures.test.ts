@@ -11,6 +11,13 @@ import {
 } from '../../functions/local/figures.ts';
 
 describe('figures', () => {
+  it.each([0, 7, 999, 1000, 12_345, 999_999, 1_000_000, 123_456_789_012, 0.5, 1234.5, 1_234_567.125, -1000])(
+    'groups the digits of %d as English does',
+    (count) => {
+      expect(showCount(count)).toBe(count.toLocaleString('en-US'));
+    },
+  );
+
   it.each([
     [0, '0 B'],
     [1023, '1023 B'],
