@@ -17,6 +17,8 @@ import { remember } from './remember.ts';
 const UPLOADS = 2;
 /** Chunks on their way into a pack: enough to keep the pool's threads and a look-up in the content index busy. */
 const ON_THE_WAY = { chunks: 12, bytes: 12 << 20 };
+/** Chunks looked for in the content index together: a request costs about as much as compressing a chunk. */
+const LOOKUP = 8;
 
 /** Where a chunk is, as soon as that is known. */
 export interface StoredChunk {
@@ -143,9 +145,9 @@ export function storeChunks(options: ChunkStoreOptions): ChunkStore {
     wake();
   };
 
-  /** Tells where what is queued is already, and starts to compress and seal the rest. */
+  /** Tells where what is queued is already, and starts to compress and seal the rest; comes back to what was queued meanwhile when it is enough. */
   const locate = async (): Promise<void> => {
-    while (queue.length > 0) {
+    do {
       const batch = queue.splice(0);
       const chunks = [];
       for (const chunk of batch) chunks.push({ ...chunk, chunkId: await chunk.hashed });
@@ -161,8 +163,15 @@ export function storeChunks(options: ChunkStoreOptions): ChunkStore {
         if (stored.as === undefined && stored.at === undefined) startSealing(chunk);
         else done(chunk);
       }
-    }
+    } while (queue.length >= LOOKUP);
     locating = undefined;
+    wake();
+  };
+
+  const startLocating = (): void => {
+    if (locating !== undefined || queue.length === 0) return;
+    locating = locate();
+    locating.catch(fail);
   };
 
   const startSealing = (chunk: Queued & { readonly chunkId: string }): void => {
@@ -207,10 +216,12 @@ export function storeChunks(options: ChunkStoreOptions): ChunkStore {
 
   return {
     async room() {
-      while (failure === undefined && (onTheWay.chunks >= ON_THE_WAY.chunks || onTheWay.bytes >= ON_THE_WAY.bytes))
+      while (failure === undefined && (onTheWay.chunks >= ON_THE_WAY.chunks || onTheWay.bytes >= ON_THE_WAY.bytes)) {
+        startLocating();
         await new Promise<void>((resolve) => {
           wake = resolve;
         });
+      }
       assertUnfailed();
     },
     space: () => spaces.pop() ?? Buffer.from(new SharedArrayBuffer(Math.max(chunking.maxBytes, BLOCK_BYTES))),
@@ -224,14 +235,14 @@ export function storeChunks(options: ChunkStoreOptions): ChunkStore {
       onTheWay.chunks += 1;
       onTheWay.bytes += plain.length;
       queue.push({ plain, space, known: chunk.known, stored, hashed });
-      if (locating === undefined) {
-        locating = locate();
-        locating.catch(fail);
-      }
+      if (queue.length >= LOOKUP) startLocating();
       return stored;
     },
     async close() {
-      await locating;
+      while (queue.length > 0 || locating !== undefined) {
+        startLocating();
+        await locating;
+      }
       await sealing;
       assertUnfailed();
       await closePack();
