@@ -35,13 +35,13 @@ export function viewGaps(stretches: readonly Stretch[], alphabets: KeyAlphabets)
     const siblings: Siblings[] = [];
     const upper = gap.upTo;
     const common = upper === undefined ? -1 : commonLength(last, upper);
-    const left = densities(last, before[at] ?? [], common, alphabets);
+    const left = densities(last, before[at] ?? [], common, alphabets, false);
     const lastPlaces = alphabets.placesOf(last);
     for (let depth = last.length - 1; depth > common; depth -= 1)
       add(siblings, alphabets, last, lastPlaces, depth, byteAt(last, depth), 256, left[depth] ?? 0);
     if (upper !== undefined) {
       const shared = next === undefined ? -1 : commonLength(upper, next.first);
-      const right = next === undefined ? [] : densities(next.first, behind[at + 1] ?? [], common, alphabets);
+      const right = next === undefined ? [] : densities(next.first, behind[at + 1] ?? [], common, alphabets, true);
       const places = alphabets.placesOf(upper);
       const fromLeft = left[common] ?? 0;
       const fromRight = shared >= common ? right[common] : undefined;
@@ -59,7 +59,12 @@ export function viewGaps(stretches: readonly Stretch[], alphabets: KeyAlphabets)
           shared >= depth ? (right[depth] ?? 0) : 0,
         );
     }
-    gap.estimate = siblings.reduce((sum, { mass }) => sum + mass, 0);
+    const massOf = (deep: (prefix: string) => boolean): number =>
+      siblings.reduce((sum, { prefix, mass }) => sum + (deep(prefix) ? mass : 0), 0);
+    const estimate = massOf(() => true);
+    const low = massOf((prefix) => prefix.length > common && last.startsWith(prefix));
+    const high = massOf((prefix) => prefix.length > common && !last.startsWith(prefix));
+    stretch.gap = { upTo: upper, estimate, shares: estimate === 0 ? [0, 0] : [low / estimate, high / estimate] };
     views.push({ stretch, next, siblings });
   });
   return views;
@@ -78,11 +83,17 @@ function add(
   if (below <= above + 1 || each <= 0) return;
   const place = places[depth] ?? 0;
   const known = alphabets.below(place, below) - alphabets.below(place, above + 1);
-  to.push({ prefix: key.slice(0, depth), place, above, below, each, mass: (known + alphabets.unseen()) * each });
+  to.push({ prefix: key.slice(0, depth), place, above, below, each, mass: known * each });
 }
 
 /** For each depth from `common` on: how many keys a sibling of the key's byte there is thought to hold. */
-function densities(key: string, branchings: readonly Branching[], common: number, alphabets: KeyAlphabets): number[] {
+function densities(
+  key: string,
+  branchings: readonly Branching[],
+  common: number,
+  alphabets: KeyAlphabets,
+  mirrored: boolean,
+): number[] {
   const places = alphabets.placesOf(key);
   const each: number[] = [];
   let at = 0;
@@ -90,20 +101,31 @@ function densities(key: string, branchings: readonly Branching[], common: number
   let inChild = 1;
   let unseen = 0;
   for (let depth = key.length - 1; depth >= Math.max(0, common); depth -= 1) {
+    while ((branchings[at]?.depth ?? -1) > depth) at += 1;
     const branching = branchings[at]?.depth === depth ? branchings[at] : undefined;
     const place = places[depth] ?? 0;
     const own = byteAt(key, depth);
-    if (branching === undefined) each[depth] = (inChild + unseen) * alphabets.occupancy(place);
+    const above = alphabets.below(place, 256) - alphabets.below(place, own + 1);
+    const beneath = alphabets.below(place, own);
+    if (branching === undefined) each[depth] = inChild + unseen;
     else {
-      const slots = Math.abs(alphabets.below(place, own) - alphabets.below(place, Math.max(0, branching.byte)));
-      each[depth] = (branching.nearer + unseen) / Math.max(1, slots);
+      const [low, high] = branching.byte < own ? [branching.byte + 1, own + 1] : [own, branching.byte];
+      const siblings = alphabets.below(place, high) - alphabets.below(place, Math.max(0, low));
+      // A child of which little was seen is thought to be half as far below its siblings as it looks.
+      const others =
+        alphabets.below(place, Math.max(own, branching.byte)) -
+        alphabets.below(place, Math.max(0, Math.min(own, branching.byte)));
+      const usual = (branching.all - inChild) / Math.max(1, others);
+      const lacking = Math.min((usual - inChild - unseen) / 2, 3 * (inChild + unseen));
+      if (lacking > 0 && unseen > 0) {
+        for (let deeper = depth + 1; deeper < key.length; deeper += 1)
+          each[deeper] = (each[deeper] ?? 0) * (1 + lacking / unseen);
+        unseen += lacking;
+      }
+      each[depth] = (branching.nearer + unseen) / Math.max(1, siblings);
       inChild = branching.all;
-      at += 1;
     }
-    if (depth > common) {
-      const above = alphabets.below(place, 256) - alphabets.below(place, own + 1);
-      unseen += (each[depth] ?? 0) * (branchings === undefined ? 0 : above);
-    }
+    if (depth > common) unseen += (each[depth] ?? 0) * (mirrored ? beneath : above);
   }
   return each;
 }
@@ -142,7 +164,7 @@ function extendAll(stretches: readonly Stretch[], mirrored: boolean): Branching[
           depth,
           byte: byteAt(previous, depth),
           start: popped ?? passed - 1,
-          nearerFrom: passed + (gap?.estimate ?? 0) / 2,
+          nearerFrom: passed + (gap?.estimate ?? 0) * (gap?.shares?.[mirrored ? 1 : 0] ?? 0.5),
         });
       popped = undefined;
     }
@@ -178,20 +200,28 @@ function extendAll(stretches: readonly Stretch[], mirrored: boolean): Branching[
   return mirrored ? extended.reverse() : extended;
 }
 
-/** Points that divide what a gap is thought to hold into `count + 1` parts, in byte order and each once. */
-export function pointsIn(view: GapView, count: number, alphabets: KeyAlphabets): EntryKey[] {
-  const mass = view.siblings.reduce((sum, one) => sum + one.mass, 0);
+/**
+ * Points that divide what a gap is thought to hold into `count + 1` parts, in byte order and each once. Where the estimate is a guess, orders of magnitude are
+ * divided instead: of the depths at which the gap may branch, some looks tell the right one.
+ */
+export function pointsIn(
+  view: GapView,
+  { count, guessed }: { readonly count: number; readonly guessed: boolean },
+  alphabets: KeyAlphabets,
+): EntryKey[] {
+  const weigh = ({ mass }: Siblings): number => (guessed ? Math.log1p(mass) : mass);
+  const step = view.siblings.reduce((sum, one) => sum + weigh(one), 0) / (count + 1);
   const points: EntryKey[] = [];
   let passed = 0;
   let next = 1;
   for (const one of view.siblings) {
-    while (next <= count && (mass * next) / (count + 1) <= passed + one.mass) {
-      const point = pointAmong(one, ((mass * next) / (count + 1) - passed) / one.each, alphabets);
+    const weight = weigh(one);
+    for (; next <= count && step * next <= passed + weight; next += 1) {
+      const point = pointAmong(one, (((step * next - passed) / weight) * one.mass) / one.each, alphabets);
       const tame = point === undefined ? undefined : tamePoint(point, view);
-      if (tame !== undefined && tame !== points.at(-1)) points.push(tame);
-      next += 1;
+      if (tame !== undefined && tame > (points.at(-1) ?? '')) points.push(tame);
     }
-    passed += one.mass;
+    passed += weight;
   }
   return points;
 }
@@ -202,9 +232,9 @@ function pointAmong(
   passed: number,
   alphabets: KeyAlphabets,
 ): string | undefined {
-  const known = alphabets.at(place, alphabets.below(place, above + 1) + Math.floor(passed));
+  const known = alphabets.at(place, alphabets.below(place, above + 1) + passed);
   if (known !== undefined && known < below) return prefix + String.fromCharCode(known);
-  const last = alphabets.at(place, alphabets.below(place, below) - 1) ?? above;
+  const last = alphabets.at(place, alphabets.below(place, below) - 1e-9) ?? above;
   const beyond = Math.max(above, last) + 1;
   return beyond < below ? prefix + String.fromCharCode(beyond) : undefined;
 }

@@ -20,7 +20,9 @@ export interface Gap {
   /** Unknown are the keys behind the stretch up to this one, inclusive; undefined: to the end. */
   readonly upTo: EntryKey | undefined;
   /** How many keys are thought to lie in it. */
-  estimate: number;
+  readonly estimate: number;
+  /** Which share of them lies beside the path to the lower end, deeper than where the ends part; and which beside that to the upper one. */
+  readonly shares?: readonly [low: number, high: number];
 }
 
 export interface Stretch {

@@ -1,6 +1,6 @@
 /** Divides a source that nobody has listed, by looking at it here and there. */
 import type { EntryKey, KeyRange } from '../core/entry.ts';
-import { keyAlphabets } from '../core/key-alphabets.ts';
+import { type KeyAlphabets, keyAlphabets } from '../core/key-alphabets.ts';
 import { type GapView, pointsIn, viewGaps } from '../core/key-gaps.ts';
 import { type Stretch, stretchOf } from '../core/key-stretch.ts';
 import { mapInOrder } from './map-in-order.ts';
@@ -11,60 +11,96 @@ const PEEK_KEYS = 1000;
 /** Into how many gaps a shard's worth is divided: so many times smaller is what a wrong estimate of one harms. */
 const GAPS_PER_SHARD = 6;
 
-/** Looks that find nothing new are allowed beside those that do, so that keys of any kind are looked at in proportion to what is found. */
-const SPARE_PEEKS = 48;
+/** Looks that are allowed beside a share of the pages, and looks that may find nothing beside as many as find something. */
+const SPARE_PEEKS = 24;
+const SPARE_EMPTY = 64;
 
 /** Requests that are spent on dividing, in those that listing takes. */
-const SHARE_OF_PAGES = 0.14;
+const SHARE_OF_PAGES = 0.13;
+
+/** A gap that is thought to hold so many times what all the others do is not known at all. */
+const GUESS = 30;
+
+/** So many looks follow estimates that are small, too: at first they are guesses. */
+const FIRST_LOOKS = 8;
+/** As much of a listing is spent on looks into gaps that are thought to be small. */
+const LOW_SHARE = 0.1;
 
 type Peek = (range: KeyRange) => Promise<readonly EntryKey[]>;
 
-/** Keys at which a range is divided, found by looking at it here and there instead of listing it; none where it is one worker's worth. */
+/**
+ * Keys at which a range is divided, found by looking at it here and there instead of listing it; none where it is one worker's worth. Each is a key that
+ * was seen. What is looked at next follows from an estimate of every gap, so that keys of unusual kinds cost balance, never more than a bounded share of a
+ * listing.
+ */
 export async function probeBounds(
   peek: Peek,
   range: KeyRange,
-  { shardEntries, sideBySide }: { readonly shardEntries: number; readonly sideBySide: number },
+  options: { readonly shardEntries: number; readonly sideBySide: number },
 ): Promise<EntryKey[]> {
   const alphabets = keyAlphabets();
-  const open = { upTo: range.upTo, estimate: 0 };
   const begin = await peek(range);
+  const first = stretchOf(begin, { upTo: range.upTo, estimate: 0 });
+  if (first === undefined || begin.length < PEEK_KEYS || first.last === range.upTo) return [];
   alphabets.learn(begin);
-  const whole = begin.length < PEEK_KEYS || begin.at(-1) === range.upTo;
-  const first = stretchOf(begin, whole ? undefined : open);
-  if (first === undefined || whole) return [];
-  let stretches: Stretch[] = [first];
-  let [found, empty] = [1, 0];
+  let stretches: readonly Stretch[] = [first];
+  const spent: Spent = { found: 1, empty: 0 };
   for (;;) {
-    const views = viewGaps(stretches, alphabets);
-    const estimate = views.reduce((sum, { stretch }) => sum + (stretch.gap?.estimate ?? 0), 0) + known(stretches);
-    const limit = Math.max(PEEK_KEYS, shardEntries / GAPS_PER_SHARD);
-    const budget = Math.min(
-      SPARE_PEEKS + (SHARE_OF_PAGES * estimate) / PEEK_KEYS - found - empty,
-      SPARE_PEEKS + found - empty,
-    );
-    const wanted = Math.min(budget, Math.max(sideBySide, views.length / 4));
-    const looks = chooseLooks(views, limit, wanted, alphabets);
-    if (looks.length === 0) break;
-    const results = new Map<Stretch, { point: EntryKey; keys: readonly EntryKey[] }[]>();
-    for await (const { view, point, keys } of mapInOrder(looks, sideBySide, async ({ view, point, upTo }) => ({
-      view,
-      point,
-      keys: await peek({ after: point, upTo }),
+    const looks = nextLooks(stretches, spent, options, alphabets);
+    if (looks.length === 0) return cut(stretches, options.shardEntries);
+    const seen = new Map<Stretch, Seen[]>();
+    for await (const { stretch, point, keys } of mapInOrder(looks, options.sideBySide, async (look) => ({
+      stretch: look.view.stretch,
+      point: look.point,
+      keys: await peek({ after: look.point, upTo: look.upTo }),
     })))
-      results.set(view.stretch, [...(results.get(view.stretch) ?? []), { point, keys }]);
-    const after: Stretch[] = [];
-    stretches.forEach((stretch, at) => {
-      const looked = results.get(stretch);
-      after.push(stretch);
-      if (looked === undefined) return;
+      seen.set(stretch, [...(seen.get(stretch) ?? []), { point, keys }]);
+    stretches = stretches.flatMap((stretch, at) => {
+      const looked = seen.get(stretch) ?? [];
       const added = fill(stretch, stretches[at + 1], looked, alphabets);
-      found += added.length;
-      empty += looked.length - added.length;
-      after.push(...added);
+      spent.found += added.length;
+      spent.empty += looked.length - added.length;
+      return [stretch, ...added];
     });
-    stretches = after;
   }
-  return cut(stretches, shardEntries);
+}
+
+/** Looks that found keys, and those that did not. */
+interface Spent {
+  found: number;
+  empty: number;
+}
+
+/** What is looked at in the next round; nothing when every gap is small enough or enough was spent. */
+function nextLooks(
+  stretches: readonly Stretch[],
+  { found, empty }: Spent,
+  { shardEntries, sideBySide }: { readonly shardEntries: number; readonly sideBySide: number },
+  alphabets: KeyAlphabets,
+): Look[] {
+  // Twice, because gaps count in the estimates of their neighbours.
+  viewGaps(stretches, alphabets);
+  const views = viewGaps(stretches, alphabets);
+  const spent = found + empty;
+  const seen = known(stretches);
+  const worth = views.reduce((sum, { stretch }) => sum + Math.min(shardEntries / 2, stretch.gap?.estimate ?? 0), seen);
+  const pages = worth / PEEK_KEYS;
+  const budget = Math.min(SPARE_PEEKS + SHARE_OF_PAGES * pages - spent, SPARE_EMPTY + found - empty);
+  const wanted = Math.min(budget, Math.max(Math.min(sideBySide, 16), views.length / 2));
+  let limit = shardEntries / GAPS_PER_SHARD;
+  let looks = chooseLooks(views, limit, wanted, seen, alphabets);
+  // What is thought to be small is looked at, too, while that costs little: it may be small by a wrong guess only.
+  const low = FIRST_LOOKS + LOW_SHARE * pages - spent;
+  while (looks.length === 0 && limit > PEEK_KEYS && low > 0) {
+    limit /= 2;
+    looks = chooseLooks(views, limit, Math.min(wanted, low), seen, alphabets);
+  }
+  return looks;
+}
+
+interface Seen {
+  readonly point: EntryKey;
+  readonly keys: readonly EntryKey[];
 }
 
 interface Look {
@@ -78,18 +114,22 @@ function chooseLooks(
   views: readonly GapView[],
   limit: number,
   wanted: number,
-  alphabets: ReturnType<typeof keyAlphabets>,
+  seen: number,
+  alphabets: KeyAlphabets,
 ): Look[] {
   const looks: Look[] = [];
   const large = views.filter(({ stretch }) => (stretch.gap?.estimate ?? 0) > limit);
   large.sort((a, b) => (b.stretch.gap?.estimate ?? 0) - (a.stretch.gap?.estimate ?? 0));
   const total = large.reduce((sum, { stretch }) => sum + (stretch.gap?.estimate ?? 0), 0);
+  const all = views.reduce((sum, { stretch }) => sum + (stretch.gap?.estimate ?? 0), seen);
   for (const view of large) {
     if (looks.length >= wanted) break;
     const { gap, last } = view.stretch;
     const estimate = gap?.estimate ?? 0;
     const share = Math.ceil(Math.min((wanted * estimate) / total, estimate / limit));
-    const points = pointsIn(view, Math.max(1, Math.min(share, wanted - looks.length)), alphabets);
+    const guessed = estimate > GUESS * (all - estimate);
+    const count = Math.max(1, Math.min(guessed ? 8 : share, wanted - looks.length));
+    const points = pointsIn(view, { count, guessed }, alphabets);
     if (points.length === 0) points.push(last);
     looks.push(...points.map((point, at) => ({ view, point, upTo: points[at + 1] ?? gap?.upTo })));
   }
@@ -100,12 +140,12 @@ function chooseLooks(
 function fill(
   stretch: Stretch,
   next: Stretch | undefined,
-  looked: readonly { readonly point: EntryKey; readonly keys: readonly EntryKey[] }[],
-  alphabets: ReturnType<typeof keyAlphabets>,
+  looked: readonly Seen[],
+  alphabets: KeyAlphabets,
 ): Stretch[] {
   const added: Stretch[] = [];
   const { gap } = stretch;
-  if (gap === undefined) return [];
+  if (gap === undefined || looked.length === 0) return [];
   const each = gap.estimate / (looked.length + 1);
   const end = gap.upTo;
   let current = stretch;

@@ -2,7 +2,8 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type EntryKey, type KeyRange, keyFromBytes } from '../../functions/core/entry.ts';
 import { probeBounds } from '../../functions/operations/probe-bounds.ts';
-import { peekInto } from '../bench/key-sets.ts';
+import { DISTRIBUTIONS, peekInto } from '../bench/key-sets.ts';
+import { divide } from '../bench/sharding.ts';
 
 /** A source of these keys, and how often it was looked at. */
 function sourceOf(keys: readonly EntryKey[]) {
@@ -59,4 +60,26 @@ describe('probing a source for bounds', () => {
       { numRuns: 40, seed: 7 },
     );
   });
+
+  it.each(Object.entries(DISTRIBUTIONS))(
+    'divides a million keys evenly for less than a quarter of a listing: %s',
+    async (name, make) => {
+      const { shards, overhead, largest, mean } = await divide(make(1_000_000, 42), 100_000);
+      expect(shards).toBeGreaterThanOrEqual(5);
+      expect(largest / mean).toBeLessThan(UNEVEN.has(name) ? 4 : 2);
+      expect(overhead).toBeLessThan(UNEVEN.has(name) ? 250 : 200);
+    },
+  );
+
+  it.each(Object.entries(DISTRIBUTIONS))(
+    'takes a small source for one part by a handful of requests: %s',
+    async (_, make) => {
+      const { shards, requests } = await divide(make(5000, 42), 100_000);
+      expect(shards).toBe(1);
+      expect(requests).toBeLessThanOrEqual(24);
+    },
+  );
 });
+
+/** Folders of words, whose sizes nothing tells but a look into each. */
+const UNEVEN: ReadonlySet<string> = new Set(['deep tree', 'mixture']);
