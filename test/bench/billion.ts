@@ -52,7 +52,7 @@ const MB = 1e6;
 export async function benchBillion(objects = 1_000_000_000): Promise<void> {
   console.log(`${objects} objects of ${ASSUMED.objectBytes} bytes; assumed:\n${JSON.stringify(ASSUMED, undefined, 1)}`);
   const sample = 1_000_000;
-  const mixture = DISTRIBUTIONS['mixture']?.(sample, 42);
+  const mixture = DISTRIBUTIONS.mixture?.(sample, 42);
   const share =
     mixture === undefined ? 0.15 : ((await divide(mixture, ASSUMED.shardEntries)).requests * PAGE_KEYS) / sample;
   console.log(`looks for bounds: ${(100 * share).toFixed(1)} % of a listing (measured on a mixture of ${sample} keys)`);

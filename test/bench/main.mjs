@@ -4,6 +4,7 @@ import { onCapableNode } from '../../functions/local/own-node.mjs';
 /** What each campaign takes, and what runs it. */
 const CAMPAIGNS = {
   all: { takes: '[rounds] [share]', run: async (...numbers) => (await import('./beside.ts')).benchAll(...numbers) },
+  billion: { takes: '[objects]', run: async (...numbers) => (await import('./billion.ts')).benchBillion(...numbers) },
   peers: {
     takes: '[rounds] [share]',
     run: async (...numbers) => (await import('./beside.ts')).benchBeside('peers', ...numbers),
@@ -11,6 +12,10 @@ const CAMPAIGNS = {
   s3: {
     takes: '[rounds] [share]',
     run: async (...numbers) => (await import('./beside.ts')).benchBeside('s3', ...numbers),
+  },
+  sharding: {
+    takes: '[keys] [entries of a shard]',
+    run: async (...numbers) => (await import('./sharding.ts')).benchSharding(...numbers),
   },
   simulated: {
     takes: '[objects]',
