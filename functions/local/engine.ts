@@ -35,7 +35,7 @@ export interface EngineOptions {
   readonly readWork: (key: string) => Promise<Buffer>;
   /** How many tasks run at once in the whole run; 4 unless given. */
   readonly concurrency?: number;
-  /** How many children of one distributed Map run at once; 2 unless given, since here they share one process's memory. */
+  /** How many children of one distributed Map run at once; 1 unless given, since here they share one process and its memory. */
   readonly childConcurrency?: number;
   /** Instead of the waits before retries that the machines ask for. */
   readonly retryDelayMillis?: number;
@@ -204,7 +204,7 @@ async function mapDistributed(
       }
     }
   };
-  const { concurrency = 4, childConcurrency = 2 } = run.options;
+  const { concurrency = 4, childConcurrency = 1 } = run.options;
   const workers = Math.min(items.length, MaxConcurrency, childConcurrency, concurrency);
   await Promise.all(Array.from({ length: workers }, worker));
   if (failed !== undefined)

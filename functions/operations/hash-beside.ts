@@ -38,7 +38,7 @@ let thread: ReturnType<typeof startThread> | undefined;
 let contents = 0;
 
 function startThread() {
-  const worker = new Worker(THREAD, { eval: true });
+  const worker = new Worker(THREAD, { eval: true, execArgv: [] });
   const waiting: Waiting[] = [];
   worker.unref();
   worker.on('message', (sha256: string) => {

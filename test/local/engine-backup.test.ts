@@ -144,8 +144,8 @@ describe('a run of one source', () => {
   });
 
   it.each([
-    ['as the plan says', { concurrency: 1 }, {}, 1],
-    ['two in one process', { concurrency: 100 }, {}, 2],
+    ['as the plan says', { concurrency: 2 }, { childConcurrency: 3 }, 2],
+    ['one in one process', { concurrency: 100 }, {}, 1],
     ['more in one process that is told so', { concurrency: 100 }, { childConcurrency: 3 }, 3],
   ])('has so many workers of one source at once: %s', async (_, rest, options, expected) => {
     let [running, most] = [0, 0];
