@@ -10,6 +10,9 @@ import { zipByKey } from './zip-by-key.ts';
 /** Entries of the target that are looked at side by side, where it does not say. */
 const LOOKERS = 16;
 
+/** Entries whose contents are compared side by side; each must be read to its end before a restore can stop. */
+const COMPARED = 8;
+
 /** How far the entries to write are read: further than they are written. */
 interface ReadAhead {
   /** How many entries had been skipped before each one that is not written yet. */
@@ -63,7 +66,7 @@ async function* entriesToWrite(restoring: Restoring, ahead: ReadAhead): AsyncGen
   const { deadline } = restoring;
   for await (const { key, left, skip } of lookedAt(restoring)) {
     if (left !== undefined) {
-      if (await skip()) ahead.skipped += 1;
+      if (skip) ahead.skipped += 1;
       else {
         ahead.skippedBefore.push(ahead.skipped);
         yield left;
@@ -81,7 +84,7 @@ async function* entriesToWrite(restoring: Restoring, ahead: ReadAhead): AsyncGen
 interface LookedAt {
   readonly key: EntryKey;
   readonly left?: PresentEntry;
-  readonly skip: () => Promise<boolean>;
+  readonly skip: boolean;
 }
 
 /** In key order, as far as the target must be looked at. */
@@ -89,22 +92,20 @@ async function* lookedAt(restoring: Restoring): AsyncGenerator<LookedAt> {
   const { input, cursor, target, session } = restoring;
   const entries = chosenEntries(restoring);
   if (!input.exact && (input.onConflict !== 'skip' || session.made)) {
-    for await (const left of entries) yield { key: left.key, left, skip: async () => false };
+    for await (const left of entries) yield { key: left.key, left, skip: false };
   } else if (!input.exact && !('list' in target)) {
     // Each when its turn comes, so that what somebody adds meanwhile is seen as well.
     yield* mapInOrder(entries, target.writers ?? LOOKERS, async (left) => {
       const { state } = await target.open({ key: left.key, fingerprint: undefined, sizeBytes: undefined });
-      return { key: left.key, left, skip: async () => state !== 'gone' };
+      return { key: left.key, left, skip: state !== 'gone' };
     });
   } else {
     const listing = await restoring.listing();
-    for await (const { key, left, right } of zipByKey(entries, listTarget(listing, { after: cursor.after })))
-      yield {
-        key,
-        ...(left === undefined ? {} : { left }),
-        skip: async () =>
-          left !== undefined && right !== undefined && (!input.exact || (await isEqual(left, right, listing))),
-      };
+    const pairs = zipByKey(entries, listTarget(listing, { after: cursor.after }));
+    yield* mapInOrder(pairs, COMPARED, async ({ key, left, right }) => {
+      if (left === undefined) return { key, skip: false };
+      return { key, left, skip: right !== undefined && (!input.exact || (await isEqual(left, right, listing))) };
+    });
   }
 }
 

@@ -57,6 +57,37 @@ describe('restore', () => {
     expect(contentsOf(source)).toEqual(before);
   });
 
+  it('compares several entries side by side with exact, and not all', async () => {
+    const world = await filled();
+    const { source } = world;
+    source.put('small/030.json', 'changed');
+    let [underWay, most] = [0, 0];
+    const ports = {
+      ...world.ports,
+      openTarget: async (uri: string) => ({
+        ...(await world.ports.openTarget(uri)),
+        open: async (...[listed]: Parameters<typeof source.open>) => {
+          underWay += 1;
+          most = Math.max(most, underWay);
+          await new Promise((resolve) => setImmediate(resolve));
+          underWay -= 1;
+          return source.open(listed);
+        },
+      }),
+    };
+    const input = { recoveryPointId: await world.latest(), to: source.uri, exact: true };
+    let report = await restore(restoreInput.parse(input), ports, NO_HURRY);
+    while (!report.done)
+      report = await restore(
+        restoreInput.parse({ ...input, progress: { done: false, cursor: report.cursor } }),
+        ports,
+        NO_HURRY,
+      );
+    expect(report).toMatchObject({ status: 'succeeded', restored: 1, skipped: 44 });
+    expect(most).toBeGreaterThan(2);
+    expect(most).toBeLessThanOrEqual(8);
+  });
+
   it('ends in the same state however often it runs out of time', async () => {
     const world = await filled();
     world.place(TO).put('extra/', '', { type: 'directory' });
