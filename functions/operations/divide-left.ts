@@ -30,7 +30,7 @@ export async function divideLeft(place: WorkPlace, round: Round, peek: Peek, dea
   const divided = mapInOrder(remaindersOf(place, round), REMAINDERS, async (remainder) =>
     deadline.remainingMillis() < MARGIN_MILLIS
       ? [remainder.range]
-      : rangesAt(await boundsWithin(remainder, peek), remainder.range),
+      : rangesAt(await boundsOfRemainder(remainder, peek), remainder.range),
   );
   for await (const more of divided) ranges.push(...more);
   return ranges;
@@ -43,7 +43,8 @@ async function* remaindersOf(place: WorkPlace, round: Round): AsyncGenerator<Rem
 
 const keyOf = (text: string | undefined): EntryKey | undefined => (text === undefined ? undefined : decodeKey(text));
 
-async function boundsWithin({ range, pace }: Remainder, peek: Peek): Promise<readonly EntryKey[]> {
+/** Keys at which it is divided. */
+export async function boundsOfRemainder({ range, pace }: Remainder, peek: Peek): Promise<readonly EntryKey[]> {
   const shardEntries = Math.min(SHARD_ENTRIES, Math.max(1, pace));
   const keys = await peek(range);
   // All that is left is known then, key by key.

@@ -9,11 +9,8 @@ import type { Staging } from './stage-entries.ts';
 /** Entries that one worker handles; a source of fewer has one shard. Each further shard costs the listing one page that is not full: 1 % of its pages. */
 export const SHARD_ENTRIES = 100_000;
 
-/**
- * Entries after which a worker leaves the rest of its shard to others. A shard of the base ends with the segment that fills it, which holds about as
- * many entries again at most, so that only a source that grew is divided anew.
- */
-export const MAX_SHARD_ENTRIES = 3 * SHARD_ENTRIES;
+/** Entries after which a worker leaves the rest of its shard to others. No shard of a base is larger, unless one segment is, so that only a source that grew is divided anew. */
+export const MAX_SHARD_ENTRIES = 2 * SHARD_ENTRIES;
 
 /** Requests that look for bounds side by side. */
 const PROBES = 16;
@@ -100,11 +97,15 @@ export function boundsOfStaged({ runs }: Staging): EntryKey[] {
 function cutAt(steps: readonly { readonly key: EntryKey; readonly entries: number }[]): EntryKey[] {
   const bounds: EntryKey[] = [];
   let entries = 0;
-  for (const step of steps) {
-    entries += step.entries;
-    if (entries < SHARD_ENTRIES) continue;
-    if (step.key !== bounds.at(-1)) bounds.push(step.key);
+  const cutBehind = (key: EntryKey): void => {
+    if (key !== bounds.at(-1)) bounds.push(key);
     entries = 0;
+  };
+  for (const [at, step] of steps.entries()) {
+    const before = steps[at - 1];
+    if (before !== undefined && entries > 0 && entries + step.entries >= MAX_SHARD_ENTRIES) cutBehind(before.key);
+    entries += step.entries;
+    if (entries >= SHARD_ENTRIES) cutBehind(step.key);
   }
   return bounds;
 }

@@ -54,7 +54,7 @@ export async function benchBillion(objects = 1_000_000_000): Promise<void> {
   const sample = 1_000_000;
   const mixture = DISTRIBUTIONS.mixture?.(sample, 42);
   const share =
-    mixture === undefined ? 0.15 : ((await divide(mixture, ASSUMED.shardEntries)).requests * PAGE_KEYS) / sample;
+    mixture === undefined ? 0.15 : ((await divide(mixture, ASSUMED.shardEntries)).last.requests * PAGE_KEYS) / sample;
   console.log(`looks for bounds: ${(100 * share).toFixed(1)} % of a listing (measured on a mixture of ${sample} keys)`);
   for (const run of [
     { name: 'full', changed: 1, probes: (objects / PAGE_KEYS) * share },

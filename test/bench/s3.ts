@@ -83,25 +83,30 @@ async function startServer(folder: string): Promise<Server> {
     AWS_REGION: REGION,
     AWS_ACCESS_KEY_ID: KEY,
     AWS_SECRET_ACCESS_KEY: KEY,
+    AWS_EC2_METADATA_DISABLED: 'true',
   };
   const start = (program: string, args: readonly string[], own: Readonly<Record<string, string>>) =>
     spawn(program, args, { env: { ...process.env, ...own }, stdio: 'ignore' });
-  const minio = versionOf('minio', '--version');
-  if (minio !== undefined)
+  const versity = versionOf('versitygw', '--version');
+  if (versity !== undefined)
     return {
-      name: minio,
+      name: versity,
       env,
-      process: start('minio', ['server', data, '--address', address, '--quiet'], {
-        MINIO_ROOT_USER: KEY,
-        MINIO_ROOT_PASSWORD: KEY,
+      // Unless told it closes each connection behind its answer.
+      process: start('versitygw', ['--port', address, '--quiet', '--keep-alive', 'posix', data], {
+        ROOT_ACCESS_KEY: KEY,
+        ROOT_SECRET_KEY: KEY,
       }),
     };
-  const versity = versionOf('versitygw', '--version');
-  if (versity === undefined) throw new Error('no S3 server is on the PATH; install minio or versitygw (go install)');
+  const minio = versionOf('minio', '--version');
+  if (minio === undefined) throw new Error('no S3 server is on the PATH; install versitygw or minio (go install)');
   return {
-    name: versity,
+    name: minio,
     env,
-    process: start('versitygw', ['--port', address, 'posix', data], { ROOT_ACCESS_KEY: KEY, ROOT_SECRET_KEY: KEY }),
+    process: start('minio', ['server', data, '--address', address, '--quiet'], {
+      MINIO_ROOT_USER: KEY,
+      MINIO_ROOT_PASSWORD: KEY,
+    }),
   };
 }
 
