@@ -90,7 +90,7 @@ async function startServer(folder: string): Promise<Server> {
   const versity = versionOf('versitygw', '--version');
   if (versity !== undefined)
     return {
-      name: versity,
+      name: `versitygw (${versity})`,
       env,
       // Unless told it closes each connection behind its answer.
       process: start('versitygw', ['--port', address, '--quiet', '--keep-alive', 'posix', data], {
