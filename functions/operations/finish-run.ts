@@ -49,8 +49,10 @@ export async function finishRun(input: FinishRunInput, ports: FinishRunPorts): P
   const status = statusOf(sources, points);
   const skew = skewSeconds(points);
   const usage = withTransitions(await ports.usage.get(input.runId), sources, points, plan);
+  // Nothing is expected of what another run holds.
+  const taken = sources.filter((source) => source.status !== 'skipped');
   const expected = expectedUsd(
-    sources.map(({ predicted }) => predicted),
+    taken.map(({ predicted }) => predicted),
     usage,
   );
   const finished: Run = {

@@ -52,6 +52,21 @@ describe('what a run used', () => {
     expect(run.usage?.transitions).toBe(5 + 4 + 1 + 2 * 5);
   });
 
+  it('is told without an expectation of what another run held', async () => {
+    const world = makeWorld();
+    fill(world);
+    await world.run('full');
+    const [state] = [(await world.ports.recoveryPoints.find(await world.latest()))?.sourceId];
+    if (state === undefined) throw new Error('no source');
+    await world.ports.leases.acquire(state, 'f'.repeat(32) as never, 3600);
+    const { runId } = await world.run('incremental');
+    await world.catalogue.usage.add(runId, { tableWriteUnits: 3 });
+    await finishRun({ runId }, world.ports);
+    const { cost } = await world.ports.runs.get(runId);
+    expect(cost?.actualUsd).toBeGreaterThan(0);
+    expect(cost?.predictedUsd).toBeUndefined();
+  });
+
   it('is not spoken of where it is nothing', async () => {
     const world = makeWorld();
     fill(world);
