@@ -39,12 +39,14 @@ export function fileWriter(place: Place): SourceWriter {
   };
   const giveTurn = turnGiver();
   const directoriesFirst = orderOfDirectories();
+  const refuseBesideFile = rememberFiles(place);
   return {
     uri: place.uri,
     writers: WRITERS,
     write: (entry, content) =>
       directoriesFirst(entry.key, async () => {
         await giveTurn();
+        refuseBesideFile(entry.key);
         try {
           return await put(writer, entry, content);
         } catch (error) {
@@ -61,6 +63,22 @@ export function fileWriter(place: Place): SourceWriter {
     },
     finish: (directories) => finishPlace(place, writer.folders, directories),
     applySettings: async (settings) => applyRootSettings(place, settings),
+  };
+}
+
+/**
+ * An object store may hold `a` and `a/`, a directory only one of them: the one that came first must not give way to the other unseen. All that comes
+ * between them in key order begins with `a`, so that few names have to be remembered.
+ */
+function rememberFiles(place: Place): (key: EntryKey) => void {
+  let files: string[] = [];
+  return (key) => {
+    files = files.filter((file) => key.startsWith(file));
+    if (!key.endsWith('/')) files.push(key);
+    else if (files.includes(key.slice(0, -1)))
+      throw new InvalidInputError(
+        `${place.uri}: ${displayKey(key)} cannot be beside the file of that name; restore it to another place with --include`,
+      );
   };
 }
 

@@ -348,6 +348,16 @@ describe('an entry of an object store', () => {
     expect(modeOf('a')).toBe(0o777 & ~process.umask());
   });
 
+  it.each([
+    ['next to each other', []],
+    ['with others between them', ['a!', 'a!/', 'a!/b', 'a-', 'a.txt']],
+  ])('is refused as a directory where a file of its name came before it, %s', async (_, between) => {
+    await putObject('a', 'the file');
+    for (const name of between) await putObject(name, '').catch(() => undefined);
+    await expect(putObject('a/', '')).rejects.toThrow(/a\/ cannot be beside the file/);
+    expect(readFileSync(`${root}/a`, 'utf8')).toBe('the file');
+  });
+
   it('is refused when its key ends in a slash and it has a body', async () => {
     await expect(putObject('a/', 'body')).rejects.toThrow(/"a\/": .*content/);
     expect(pathsOf(root)).toEqual([]);
