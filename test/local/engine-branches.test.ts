@@ -57,8 +57,8 @@ describe('a shard that fails', () => {
   it('waits for the shards that are under way, and stops their loops', async () => {
     const { promise: broken, resolve: breakNow } = Promise.withResolvers<void>();
     let ended = 0;
-    const played = await play('backup', {
-      'take-snapshot': async ({ shard }) => {
+    const script = {
+      'take-snapshot': async ({ shard }: TaskInput) => {
         if (shard === 0) {
           breakNow();
           throw errorOf('IntegrityError');
@@ -68,11 +68,12 @@ describe('a shard that fails', () => {
         ended += 1;
         return { done: false, cursor: 'more' };
       },
-      'record-failure': ({ shard }) => {
+      'record-failure': ({ shard }: TaskInput) => {
         // The Map's own failure comes when nothing of it runs any more.
         if (shard === undefined) expect(ended).toBe(1);
       },
-    });
+    };
+    const played = await play('backup', script, { childConcurrency: 2 });
     expect(played.inputsOf('take-snapshot').map(({ shard }) => shard)).toEqual([0, 1]);
     expect(ended).toBe(1);
   });
