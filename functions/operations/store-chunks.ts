@@ -79,6 +79,23 @@ interface Queued {
   readonly hashed: Promise<string>;
 }
 
+/**
+ * Memory that one part of a process's work leaves to the next, since what threads share is seldom collected: as much as is in use at once. Spaces of one
+ * size, which vaults with other chunking replace.
+ */
+const spaces: Space[] = [];
+const packSpaces: Buffer[] = [];
+const KEPT = { spaces: ON_THE_WAY.chunks + 2, packSpaces: UPLOADS + 1 };
+
+function takeSpace(sizeBytes: number): Space {
+  if (spaces[0]?.length !== sizeBytes) spaces.length = 0;
+  return spaces.pop() ?? Buffer.from(new SharedArrayBuffer(sizeBytes));
+}
+
+function keep<T extends Buffer>(kept: T[], one: T, limit: number): void {
+  if (kept.length < limit) kept.push(one);
+}
+
 function hashOf(chunk: ChunkToStore): Promise<string> {
   if (!('space' in chunk)) return Promise.resolve(chunk.chunkId);
   const plain = chunk.space.subarray(0, chunk.length);
@@ -89,8 +106,7 @@ export function storeChunks(options: ChunkStoreOptions): ChunkStore {
   const { vault, chunking, randomBytes, contentIndex } = options;
   const looked = new Map<string, Promise<number | undefined>>();
   const recent = new Map<string, StoredChunk>();
-  const spaces: Space[] = [];
-  const packSpaces: Buffer[] = [];
+  const spaceBytes = Math.max(chunking.maxBytes, BLOCK_BYTES);
   const uploads: Promise<void>[] = [];
   const queue: Queued[] = [];
   const onTheWay = { chunks: 0, bytes: 0 };
@@ -141,7 +157,7 @@ export function storeChunks(options: ChunkStoreOptions): ChunkStore {
   const done = ({ plain, space }: Queued): void => {
     onTheWay.chunks -= 1;
     onTheWay.bytes -= plain.length;
-    if (space !== undefined) spaces.push(space);
+    if (space !== undefined) keep(spaces, space, KEPT.spaces);
     wake();
   };
 
@@ -195,7 +211,7 @@ export function storeChunks(options: ChunkStoreOptions): ChunkStore {
     pack = undefined;
     storedBytes += bytes.length;
     looked.set(packId, Promise.resolve(bytes.length));
-    const upload = uploadPack(packId, bytes, chunks).then(() => void packSpaces.push(space));
+    const upload = uploadPack(packId, bytes, chunks).then(() => keep(packSpaces, space, KEPT.packSpaces));
     upload.catch(fail);
     uploads.push(upload);
   };
@@ -224,8 +240,8 @@ export function storeChunks(options: ChunkStoreOptions): ChunkStore {
       }
       assertUnfailed();
     },
-    space: () => spaces.pop() ?? Buffer.from(new SharedArrayBuffer(Math.max(chunking.maxBytes, BLOCK_BYTES))),
-    giveBack: (space) => void spaces.push(space),
+    space: () => takeSpace(spaceBytes),
+    giveBack: (space) => keep(spaces, space, KEPT.spaces),
     add(chunk) {
       const stored: StoredChunk = { at: undefined, as: undefined };
       const space = 'space' in chunk ? chunk.space : undefined;
