@@ -26,6 +26,12 @@ const FIRST_LOOKS = 8;
 /** As much of a listing is spent on looks into gaps that are thought to be small. */
 const LOW_SHARE = 0.1;
 
+/**
+ * Rounds of looks; most sources take some twenty. Each weighs all that was seen, which for a hundred million keys takes half a second, so that one whose keys are told
+ * apart by a few looks at a time would keep a function busy to its end. What is then still too large is left by its worker.
+ */
+const MAX_ROUNDS = 100;
+
 type Peek = (range: KeyRange) => Promise<readonly EntryKey[]>;
 
 /**
@@ -45,9 +51,9 @@ export async function probeBounds(
   alphabets.learn(begin);
   let stretches: readonly Stretch[] = [first];
   const spent: Spent = { found: 1, empty: 0 };
-  for (;;) {
+  for (let round = 0; ; round += 1) {
     const looks = nextLooks(stretches, spent, options, alphabets);
-    if (looks.length === 0) return cut(stretches, options.shardEntries);
+    if (looks.length === 0 || round === MAX_ROUNDS) return cut(stretches, options.shardEntries);
     const seen = new Map<Stretch, Seen[]>();
     for await (const { stretch, point, keys } of mapInOrder(looks, options.sideBySide, async (look) => ({
       stretch: look.view.stretch,
