@@ -1,12 +1,10 @@
 /** Divides what the workers of a round left of their shards, so that nobody goes on alone for hours. */
 import { decodeKey, type EntryKey, type KeyRange } from '../core/entry.ts';
-import { type Deadline, PEEKED_KEYS, type SourceReader, type WorkPlace } from '../core/ports.ts';
+import { type Deadline, PEEKED_KEYS, type WorkPlace } from '../core/ports.ts';
 import { rangesAt, SHARD_ENTRIES } from './divide-source.ts';
 import { mapInOrder } from './map-in-order.ts';
-import { probeBounds } from './probe-bounds.ts';
+import { type Peek, probeBounds } from './probe-bounds.ts';
 import { type Round, readParts } from './read-parts.ts';
-
-type Peek = NonNullable<SourceReader['peek']>;
 
 /** Rounds of shards that a snapshot has at most. In the last no worker leaves anything: each goes on with its cursor, as long as it takes. */
 export const MAX_ROUNDS = 8;

@@ -1,6 +1,7 @@
 /** Hashes chunks, and the contents that they make up, in a thread beside the caller. */
-import { createHash, hash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
+import { EMPTY_SHA256 } from '../core/entry.ts';
 
 /** A text, because a function's bundle is one file. It answers each message in turn. */
 const THREAD = `
@@ -90,7 +91,7 @@ export function hashContent(): ContentHash {
       begun ??= threadOf();
       return begun.ask({ content, bytes });
     },
-    end: async () => begun?.ask({ content, ends: true }) ?? createHash('sha256').digest('hex'),
+    end: async () => begun?.ask({ content, ends: true }) ?? EMPTY_SHA256,
     drop: () => begun?.tell({ content }),
   };
 }

@@ -3,10 +3,8 @@ import type { EntryKey, KeyRange } from '../core/entry.ts';
 import { type KeyAlphabets, keyAlphabets } from '../core/key-alphabets.ts';
 import { type GapView, pointsIn, viewGaps } from '../core/key-gaps.ts';
 import { type Stretch, stretchOf } from '../core/key-stretch.ts';
+import { PEEKED_KEYS, type SourceReader } from '../core/ports.ts';
 import { mapInOrder } from './map-in-order.ts';
-
-/** The first keys of a range, by one request; fewer than this only when the range holds no more. */
-const PEEK_KEYS = 1000;
 
 /** Into how many gaps a shard's worth is divided: so many times smaller is what a wrong estimate of one harms. */
 const GAPS_PER_SHARD = 6;
@@ -32,7 +30,7 @@ const LOW_SHARE = 0.1;
  */
 const MAX_ROUNDS = 100;
 
-type Peek = (range: KeyRange) => Promise<readonly EntryKey[]>;
+export type Peek = NonNullable<SourceReader['peek']>;
 
 /**
  * Keys at which a range is divided, found by looking at it here and there instead of listing it; none where it is one worker's worth. Each is a key that
@@ -47,7 +45,7 @@ export async function probeBounds(
   const alphabets = keyAlphabets();
   const begin = await peek(range);
   const first = stretchOf(begin, { upTo: range.upTo, estimate: 0 });
-  if (first === undefined || begin.length < PEEK_KEYS || first.last === range.upTo) return [];
+  if (first === undefined || begin.length < PEEKED_KEYS || first.last === range.upTo) return [];
   alphabets.learn(begin);
   let stretches: readonly Stretch[] = [first];
   const spent: Spent = { found: 1, empty: 0 };
@@ -90,14 +88,14 @@ function nextLooks(
   const spent = found + empty;
   const seen = known(stretches);
   const worth = views.reduce((sum, { stretch }) => sum + Math.min(shardEntries / 2, stretch.gap?.estimate ?? 0), seen);
-  const pages = worth / PEEK_KEYS;
+  const pages = worth / PEEKED_KEYS;
   const budget = Math.min(SPARE_PEEKS + SHARE_OF_PAGES * pages - spent, SPARE_EMPTY + found - empty);
   const wanted = Math.min(budget, Math.max(Math.min(sideBySide, 16), views.length / 2));
   let limit = shardEntries / GAPS_PER_SHARD;
   let looks = chooseLooks(views, limit, wanted, seen, alphabets);
   // What is thought to be small is looked at, too, while that costs little: it may be small by a wrong guess only.
   const low = FIRST_LOOKS + LOW_SHARE * pages - spent;
-  while (looks.length === 0 && limit > PEEK_KEYS && low > 0) {
+  while (looks.length === 0 && limit > PEEKED_KEYS && low > 0) {
     limit /= 2;
     looks = chooseLooks(views, limit, Math.min(wanted, low), seen, alphabets);
   }
@@ -162,7 +160,7 @@ function fill(
     if (point !== current.last)
       alphabets.learnAbsence(point, keys[0] ?? (at + 1 < looked.length ? undefined : next?.first));
     alphabets.learn(keys);
-    const complete = seen.length < PEEK_KEYS || seen.at(-1) === until;
+    const complete = seen.length < PEEKED_KEYS || seen.at(-1) === until;
     const one = stretchOf(keys, complete ? undefined : { upTo: until, estimate: each });
     upper = point;
     if (one === undefined) {

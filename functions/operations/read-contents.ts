@@ -44,7 +44,7 @@ interface Need {
  */
 export async function* readContents(
   vault: Vault,
-  entries: AsyncIterable<PresentEntry>,
+  entries: AsyncIterable<PresentEntry> | Iterable<PresentEntry>,
   proof: ChunkProof = 'left to the content',
 ): AsyncGenerator<ReadableEntry> {
   const ahead = readAhead(vault, entries, proof);
@@ -60,11 +60,7 @@ export async function* readContents(
 
 /** One entry's content. */
 export async function* readContent(vault: Vault, entry: PresentEntry): AsyncGenerator<Uint8Array> {
-  for await (const { content } of readContents(vault, only(entry))) yield* content;
-}
-
-async function* only<T>(item: T): AsyncGenerator<T> {
-  yield item;
+  for await (const { content } of readContents(vault, [entry])) yield* content;
 }
 
 type ReadAhead = ReturnType<typeof readAhead>;
@@ -92,7 +88,7 @@ async function* contentOf(need: Need, ahead: ReadAhead): AsyncGenerator<Uint8Arr
 const placeOf = (chunk: ChunkLocation): string => `${chunk.packId}/${chunk.offset}`;
 
 /** Goes through the entries as far ahead of their readers as memory allows, and has their chunks fetched. */
-function readAhead(vault: Vault, entries: AsyncIterable<PresentEntry>, proof: ChunkProof) {
+function readAhead(vault: Vault, entries: AsyncIterable<PresentEntry> | Iterable<PresentEntry>, proof: ChunkProof) {
   const fetcher = chunkFetcher(vault, proof);
   const chunks = new Map<string, HeldChunk>();
   const ready: Need[] = [];

@@ -1,6 +1,7 @@
 /** Stores contents in a vault: cut into chunks, or gathered into blocks. */
 import { hash } from 'node:crypto';
 import { BLOCK_BYTES, CUT_FROM_BYTES, cutContent, OWN_CHUNK_FROM_BYTES } from '../core/chunk.ts';
+import { piecesOf } from '../core/content.ts';
 import { type ChunkLocation, EMPTY_SHA256, type Extent, type PresentEntry } from '../core/entry.ts';
 import { packName } from '../core/pack.ts';
 import { hashContent } from './hash-beside.ts';
@@ -114,7 +115,7 @@ export function storeContent(options: ChunkStoreOptions): ContentStore {
   };
 
   const storeStream = async (
-    content: AsyncIterable<Uint8Array>,
+    content: ReturnType<typeof piecesOf>,
     known: PresentEntry | undefined,
   ): Promise<StoredContent> => {
     const whole = hashContent();
@@ -168,8 +169,7 @@ export function storeContent(options: ChunkStoreOptions): ContentStore {
   return {
     async store(content, known) {
       if (block !== undefined && block.waits >= BLOCK_WAITS_BYTES) sealBlock();
-      if (!Buffer.isBuffer(content)) return storeStream(content, known);
-      if (content.length >= CUT_FROM_BYTES) return storeStream(oneBuffer(content), known);
+      if (!Buffer.isBuffer(content) || content.length >= CUT_FROM_BYTES) return storeStream(piecesOf(content), known);
       if (content.length === 0) return { hashed: { sha256: EMPTY_SHA256 }, sizeBytes: 0, extents: [] };
       await chunks.room();
       const sha256 = hash('sha256', content);
@@ -202,7 +202,3 @@ export const pendingOf = ({ chunk, offset, length }: Extent): PendingExtent => (
 
 const chunksOf = (entry: PresentEntry | undefined): ReadonlyMap<string, ChunkLocation> =>
   new Map(entry?.extents.map(({ chunk }) => [chunk.chunkId, chunk]));
-
-async function* oneBuffer(content: Buffer): AsyncGenerator<Buffer> {
-  yield content;
-}
